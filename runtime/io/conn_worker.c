@@ -1,0 +1,237 @@
+/* What the connections of one worker share: buffers for reading, the list of those with something to do at the end of the
+ * turn, deadlines. It exists while there are connections. Only its own worker touches it. */
+#include <stdlib.h>
+
+#include "runtime/actor/engine.h"
+#include "runtime/io/conn_inner.h"
+#include "runtime/outside.h"
+
+#define WORKERS_MAX 256u /* as many as basic-conf/workers allows */
+#define TICK_MS 50u
+
+struct conn_worker {
+	_Alignas(64) struct ev_loop *loop; /* NULL under simulation */
+	size_t conns;
+	struct list todo;
+	struct wheel *deadlines;
+	ev_timer clock, again;
+	uint64_t clock_ms; /* when the clock rings; 0 = it does not */
+	char *scratch, *cipher_scratch;
+	unsigned entered; /* callbacks that may be on the stack, using the scratch */
+	bool servicing;
+};
+
+static struct conn_worker workers[WORKERS_MAX];
+
+static struct conn_worker *worker_of(const struct conn *c)
+{
+	return &workers[c->worker];
+}
+
+char *conn_worker_scratch(const struct conn *c)
+{
+	return worker_of(c)->scratch;
+}
+
+char *conn_worker_cipher_scratch(const struct conn *c)
+{
+	struct conn_worker *w = worker_of(c);
+
+	if (!w->cipher_scratch)
+		w->cipher_scratch = xmalloc(CONN_SCRATCH_BYTES);
+	return w->cipher_scratch;
+}
+
+struct ev_loop *conn_worker_loop(const struct conn *c)
+{
+	return worker_of(c)->loop;
+}
+
+/* --- deadlines: the clock only runs while there is one --- */
+
+static void arm_clock(struct conn_worker *w)
+{
+	uint64_t next = wheel_next_ms(w->deadlines), now = outside_mono_ms();
+
+	if (next == w->clock_ms || (next == UINT64_MAX && !w->clock_ms))
+		return;
+	ev_timer_stop(w->loop, &w->clock);
+	w->clock_ms = next == UINT64_MAX ? 0 : next;
+	if (!w->clock_ms)
+		return;
+	ev_now_update(w->loop);
+	ev_timer_set(&w->clock, next > now ? (double)(next - now) / 1000. + 0.0005 : 0., 0.);
+	ev_timer_start(w->loop, &w->clock);
+}
+
+static void on_clock(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct conn_worker *w = timer->data;
+	struct wheel_node *node;
+
+	(void)loop;
+	(void)events;
+	w->clock_ms = 0;
+	while (w->deadlines && (node = wheel_pop(w->deadlines, outside_mono_ms()))) {
+		struct conn *c = CONTAINER_OF(node, struct conn, deadline);
+		bool entered = conn_worker_enter(c);
+
+		conn_due(c);
+		conn_worker_leave(c, entered);
+	}
+	if (w->deadlines)
+		arm_clock(w);
+}
+
+void conn_worker_set_deadline(struct conn *c, uint32_t ms)
+{
+	struct conn_worker *w = worker_of(c);
+
+	if (!w->loop)
+		return;
+	if (ms)
+		wheel_set(w->deadlines, &c->deadline, outside_mono_ms() + ms);
+	else
+		wheel_clear(w->deadlines, &c->deadline);
+	if (ms)
+		arm_clock(w); /* a cleared one may ring in vain */
+}
+
+/* --- the worker's own life --- */
+
+static void on_again(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)timer;
+	(void)events; /* there is another turn: that was all */
+}
+
+static void open_worker(struct conn_worker *w)
+{
+	w->loop = engine_loop();
+	list_init(&w->todo);
+	w->deadlines = wheel_new(outside_mono_ms(), TICK_MS);
+	w->scratch = xmalloc(CONN_SCRATCH_BYTES);
+	ev_timer_init(&w->clock, on_clock, 0., 0.);
+	ev_timer_init(&w->again, on_again, 0., 0.);
+	w->clock.data = w;
+	w->clock_ms = 0;
+}
+
+static void close_worker(struct conn_worker *w)
+{
+	if (w->conns || w->entered || !w->deadlines)
+		return;
+	if (w->loop) {
+		ev_timer_stop(w->loop, &w->clock);
+		ev_timer_stop(w->loop, &w->again);
+	}
+	wheel_free(w->deadlines);
+	free(w->scratch);
+	free(w->cipher_scratch);
+	w->deadlines = NULL;
+	w->scratch = w->cipher_scratch = NULL;
+}
+
+void conn_worker_join(struct conn *c)
+{
+	struct conn_worker *w;
+
+	ASSERT(engine_worker() < WORKERS_MAX);
+	c->worker = (uint16_t)engine_worker();
+	w = worker_of(c);
+	if (!w->deadlines)
+		open_worker(w);
+	w->conns++;
+}
+
+void conn_worker_part(struct conn *c)
+{
+	struct conn_worker *w = worker_of(c);
+
+	list_remove(&c->link);
+	wheel_clear(w->deadlines, &c->deadline);
+	w->conns--;
+	close_worker(w);
+}
+
+/* --- callbacks --- */
+
+bool conn_worker_enter(struct conn *c)
+{
+	bool outside = actor_self() == ACTOR_NONE;
+
+	ASSERT(c->attached && !c->busy && (outside || actor_self() == c->owner));
+	if (outside)
+		actor_enter(c->owner);
+	worker_of(c)->entered++;
+	c->busy = 1;
+	return outside;
+}
+
+void conn_worker_leave(struct conn *c, bool entered)
+{
+	struct conn_worker *w = worker_of(c);
+
+	if (c->freed)
+		conn_destroy(c);
+	else /* Release; pairs with the acquire in conn_attach and conn_free: another worker takes over what is written here. */
+		__atomic_store_n(&c->busy, 0, __ATOMIC_RELEASE);
+	w->entered--;
+	close_worker(w);
+	if (entered)
+		actor_leave(); /* last: under simulation it ends a turn, which may call back again */
+}
+
+bool conn_worker_is_entered(const struct conn *c)
+{
+	return worker_of(c)->entered > 0;
+}
+
+/* --- the end of a turn --- */
+
+void conn_worker_todo(struct conn *c)
+{
+	if (c->attached && c->phase != CONN_ENDED && list_empty(&c->link))
+		list_push_back(&worker_of(c)->todo, &c->link);
+}
+
+/* Those that have something to do now; what they cause comes next time. */
+static void service_all(struct conn_worker *w)
+{
+	struct list now, *link;
+
+	list_init(&now);
+	while ((link = list_pop_front(&w->todo)))
+		list_push_back(&now, link);
+	while ((link = list_pop_front(&now))) {
+		struct conn *c = CONTAINER_OF(link, struct conn, link);
+		bool entered = conn_worker_enter(c);
+
+		conn_service(c);
+		conn_worker_leave(c, entered);
+	}
+}
+
+void conn_worker_turn_end(unsigned worker)
+{
+	struct conn_worker *w = &workers[worker];
+
+	if (w->servicing || !w->deadlines || list_empty(&w->todo))
+		return;
+	w->servicing = true;
+	service_all(w);
+	while (!w->loop && w->deadlines && !list_empty(&w->todo)) /* simulation has no other turn to wait for */
+		service_all(w);
+	w->servicing = false;
+	/* Callbacks ran behind the owners' on_turn_end: a turn must follow, with or without events. */
+	if (w->loop && w->deadlines && !ev_is_active(&w->again)) {
+		ev_timer_set(&w->again, 0., 0.);
+		ev_timer_start(w->loop, &w->again);
+	}
+}
+
+void conn_prepare(void)
+{
+	engine_on_turn_end(conn_worker_turn_end);
+}

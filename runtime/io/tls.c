@@ -1,0 +1,339 @@
+/* The store: which file serves which name, and the swap at a reload. A set is built whole by one thread, then only read;
+ * handshakes hold it while they choose a certificate, so a reload never waits for them. */
+#include "runtime/io/tls.h"
+
+#include <errno.h>
+#include <openssl/x509v3.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "runtime/io/tls_inner.h"
+#include "runtime/mem/buf.h"
+#include "runtime/mem/map.h"
+
+#define NAME_MAX_BYTES 240 /* with ".pem" and a temporary ending it is still a file name */
+
+struct tls_set {
+	unsigned users; /* atomic */
+	struct map *by_name; /* lower-case host or "*.parent" -> one of contexts */
+	SSL_CTX **contexts;
+	size_t count;
+	SSL_CTX *fallback; /* one of contexts */
+};
+
+struct tls_store {
+	pthread_mutex_t lock; /* guards the pointer and the taking of a reference */
+	struct tls_set *set;
+	char **directories, **hosts; /* copies; hosts[0] is the default's name */
+	size_t directory_count, host_count;
+};
+
+/* --- sets --- */
+
+void tls_unhold(struct tls_set *set)
+{
+	/* Each user's drop pairs with the others': the last one sees all of their reads done. */
+	if (!set || __atomic_sub_fetch(&set->users, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	map_free(set->by_name);
+	for (size_t i = 0; i < set->count; i++)
+		SSL_CTX_free(set->contexts[i]);
+	free(set->contexts);
+	free(set);
+}
+
+static struct tls_set *hold(struct tls_store *s)
+{
+	struct tls_set *set;
+
+	pthread_mutex_lock(&s->lock);
+	set = s->set;
+	__atomic_add_fetch(&set->users, 1, __ATOMIC_RELAXED); /* the lock orders it after the swap */
+	pthread_mutex_unlock(&s->lock);
+	return set;
+}
+
+static size_t lower(const char *text, size_t n, char out[256])
+{
+	if (n >= 256)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		out[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i]);
+	return n;
+}
+
+/* The name itself, or the wildcard that stands for its first label. */
+static SSL_CTX *find(const struct tls_set *set, const char *host)
+{
+	char name[256];
+	size_t n = lower(host, strlen(host), name);
+	SSL_CTX *exact = n ? map_find(set->by_name, (struct span){ name, n }) : NULL;
+	char *dot = n ? memchr(name, '.', n) : NULL;
+
+	if (exact || !dot || dot == name)
+		return exact;
+	dot[-1] = '*';
+	return map_find(set->by_name, (struct span){ dot - 1, n - (size_t)(dot - 1 - name) });
+}
+
+static void name_context(struct tls_set *set, const char *text, size_t n, SSL_CTX *ctx, bool replace)
+{
+	char name[256];
+	struct span key = { name, lower(text, n, name) };
+
+	if (key.n && (replace || !map_find(set->by_name, key)))
+		map_put(set->by_name, key, ctx);
+}
+
+/* Every dNSName of the certificate finds it, unless another certificate had the name before. */
+static void name_by_certificate(struct tls_set *set, SSL_CTX *ctx)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(SSL_CTX_get0_certificate(ctx), NID_subject_alt_name, NULL, NULL);
+
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+		const char *text;
+		size_t n;
+
+		if (name->type != GEN_DNS)
+			continue;
+		text = (const char *)ASN1_STRING_get0_data(name->d.dNSName);
+		n = (size_t)ASN1_STRING_length(name->d.dNSName);
+		if (n > 0 && !memchr(text, '\0', n))
+			name_context(set, text, n, ctx, false);
+	}
+	GENERAL_NAMES_free(names);
+}
+
+/* --- choosing during the handshake --- */
+
+static int choose_certificate(SSL *ssl, int *alert, void *opaque)
+{
+	const char *host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	SSL_CTX *ctx = host ? find(opaque, host) : NULL;
+
+	(void)alert;
+	if (!ctx) /* a stranger's name: the default certificate, and the client decides */
+		return SSL_TLSEXT_ERR_NOACK;
+	if (ctx != SSL_get_SSL_CTX(ssl) && !SSL_set_SSL_CTX(ssl, ctx))
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+/* `offered` is a list of length-prefixed names, checked by OpenSSL. */
+static const unsigned char *find_protocol(const unsigned char *offered, unsigned n, struct span wanted)
+{
+	for (unsigned i = 0; i < n && i + 1 + offered[i] <= n; i += 1u + offered[i])
+		if (span_eq((struct span){ (const char *)offered + i + 1, offered[i] }, wanted))
+			return offered + i;
+	return NULL;
+}
+
+/* A client that speaks of other protocols only must not be talked to in ours (ALPACA, V31). */
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_n, const unsigned char *offered,
+			   unsigned offered_n, void *opaque)
+{
+	const char *spoken = SSL_get_app_data(ssl);
+
+	(void)opaque;
+	while (*spoken) {
+		size_t n = strcspn(spoken, ",");
+		const unsigned char *hit = find_protocol(offered, offered_n, (struct span){ spoken, n });
+
+		if (hit) {
+			*out = hit + 1;
+			*out_n = *hit;
+			return SSL_TLSEXT_ERR_OK;
+		}
+		spoken += spoken[n] ? n + 1 : n;
+	}
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+SSL *tls_server(struct tls_store *s, const char *alpn, struct tls_set **held)
+{
+	struct tls_set *set = hold(s);
+	SSL *ssl = SSL_new(set->fallback);
+
+	ASSERT(ssl && alpn && *alpn);
+	SSL_set_app_data(ssl, (char *)(uintptr_t)alpn);
+	SSL_set_accept_state(ssl);
+	*held = set;
+	return ssl;
+}
+
+/* --- reading the files --- */
+
+static char *path_in(const char *directory, const char *host)
+{
+	size_t n = strlen(directory);
+	struct buf path = BUF_INIT;
+
+	buf_addf(&path, "%s%s%s.pem", directory, n && directory[n - 1] == '/' ? "" : "/", host);
+	return buf_take_text(&path);
+}
+
+/* The first directory that has the file; NULL when none has. A file that cannot be looked at counts: reading tells why. */
+static char *find_file(const struct tls_store *s, const char *host)
+{
+	for (size_t i = 0; i < s->directory_count; i++) {
+		char *path = path_in(s->directories[i], host);
+
+		if (access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR))
+			return path;
+		free(path);
+	}
+	return NULL;
+}
+
+static SSL_CTX *add_file(struct tls_set *set, const char *path, const char *host, char **error)
+{
+	SSL_CTX *ctx = tls_context_read(path, host, error);
+
+	if (!ctx)
+		return NULL;
+	SSL_CTX_set_tlsext_servername_callback(ctx, choose_certificate);
+	SSL_CTX_set_tlsext_servername_arg(ctx, set);
+	SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
+	set->contexts[set->count++] = ctx;
+	name_by_certificate(set, ctx);
+	return ctx;
+}
+
+/* NULL without an error: there is no file of that name. */
+static SSL_CTX *add_existing(const struct tls_store *s, struct tls_set *set, const char *host, char **error)
+{
+	char *path = find_file(s, host);
+	SSL_CTX *ctx = path ? add_file(set, path, host, error) : NULL;
+
+	free(path);
+	return ctx;
+}
+
+/* A file is made only for a host that no certificate at hand covers: an operator's wildcard must not be shadowed by a
+ * self-signed one. */
+static SSL_CTX *add_missing(const struct tls_store *s, struct tls_set *set, const char *host, char **error)
+{
+	SSL_CTX *ctx = find(set, host);
+	char *path;
+
+	if (ctx)
+		return ctx;
+	path = path_in(s->directories[0], host);
+	*error = tls_make(s->directories[0], path, host);
+	if (!*error)
+		ctx = add_file(set, path, host, error);
+	free(path);
+	return ctx;
+}
+
+/* NULL and *error when any file is unusable. */
+static struct tls_set *read_all(const struct tls_store *s, char **error)
+{
+	struct tls_set *set = xcalloc(1, sizeof(*set));
+	SSL_CTX **chosen = xcalloc(s->host_count, sizeof(SSL_CTX *));
+
+	set->users = 1;
+	set->by_name = map_new();
+	set->contexts = xcalloc(s->host_count, sizeof(SSL_CTX *));
+	/* First what is there, then what is missing and may be covered by it. */
+	for (size_t i = 0; i < s->host_count && !*error; i++)
+		chosen[i] = add_existing(s, set, s->hosts[i], error);
+	for (size_t i = 0; i < s->host_count && !*error; i++) {
+		if (!chosen[i])
+			chosen[i] = add_missing(s, set, s->hosts[i], error);
+		if (chosen[i])
+			name_context(set, s->hosts[i], strlen(s->hosts[i]), chosen[i], true);
+	}
+	set->fallback = chosen[0];
+	free(chosen);
+	if (!*error)
+		return set;
+	tls_unhold(set);
+	return NULL;
+}
+
+/* --- the store --- */
+
+static char *refuse_name(const char *host)
+{
+	struct buf text = BUF_INIT;
+
+	if (*host && *host != '.' && !strchr(host, '/') && strlen(host) <= NAME_MAX_BYTES)
+		return NULL;
+	buf_addf(&text, "'%s' cannot be the name of a certificate", host);
+	return buf_take_text(&text);
+}
+
+static char **copy_texts(const char *const *texts, size_t count)
+{
+	char **copy = xcalloc(count, sizeof(*copy));
+
+	for (size_t i = 0; i < count; i++)
+		copy[i] = xstrdup(texts[i]);
+	return copy;
+}
+
+static struct tls_store *new_store(const char *const *directories, size_t count, const char *default_name,
+				   const struct tls_names *hosts)
+{
+	struct tls_store *s = xcalloc(1, sizeof(*s));
+
+	pthread_mutex_init(&s->lock, NULL);
+	s->directories = copy_texts(directories, count);
+	s->directory_count = count;
+	s->hosts = xcalloc(hosts->count + 1, sizeof(*s->hosts));
+	s->hosts[s->host_count++] = xstrdup(default_name);
+	for (size_t i = 0; i < hosts->count; i++)
+		if (strcmp(hosts->names[i], default_name) != 0)
+			s->hosts[s->host_count++] = xstrdup(hosts->names[i]);
+	return s;
+}
+
+struct tls_store *tls_store_open(const char *const *directories, size_t count, const char *default_name,
+				 const struct tls_names *hosts, char **error)
+{
+	struct tls_store *s = new_store(directories, count, default_name, hosts);
+
+	*error = count ? NULL : xstrdup("no directory for certificates is configured");
+	for (size_t i = 0; i < s->host_count && !*error; i++)
+		*error = refuse_name(s->hosts[i]);
+	if (!*error)
+		s->set = read_all(s, error);
+	if (s->set)
+		return s;
+	tls_store_free(s);
+	return NULL;
+}
+
+bool tls_store_reload(struct tls_store *s, char **error)
+{
+	struct tls_set *fresh, *old;
+
+	*error = NULL;
+	fresh = read_all(s, error);
+	if (!fresh)
+		return false;
+	pthread_mutex_lock(&s->lock);
+	old = s->set;
+	s->set = fresh;
+	pthread_mutex_unlock(&s->lock);
+	tls_unhold(old);
+	return true;
+}
+
+void tls_store_free(struct tls_store *s)
+{
+	if (!s)
+		return;
+	tls_unhold(s->set);
+	for (size_t i = 0; i < s->directory_count; i++)
+		free(s->directories[i]);
+	for (size_t i = 0; i < s->host_count; i++)
+		free(s->hosts[i]);
+	free(s->directories);
+	free(s->hosts);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}

@@ -1,0 +1,25 @@
+#pragma once
+/* Certificates and TLS contexts (OpenSSL 3): one PEM file (certificate chain and key) for each name in a directory, plus a
+ * default; self-signed ones are made where missing, never overwritten. TLS 1.2 and 1.3 only, no renegotiation, no
+ * compression, no early data, release buffers (reliability 7c). A store is shared by all workers: reload builds new
+ * contexts and swaps a counted pointer, live connections keep theirs. */
+#include "runtime/mem/span.h"
+#include "runtime/status.h"
+
+struct tls_store; /* opaque */
+
+struct tls_names { /* borrowed */
+	const char *const *names; /* virtual hosts to have a certificate for */
+	size_t count;
+};
+
+/* Looks in the directories in order (the first is created and gets what is missing: NAME.pem, DEFAULT.pem, mode 0600).
+ * NULL and a text for the operator (owned by the caller, names the file) on failure. Main thread. */
+struct tls_store *tls_store_open(const char *const *directories, size_t count, const char *default_name,
+				 const struct tls_names *hosts, char **error);
+/* Reads all files again; on failure the old contexts stay and *error says why. Any thread. */
+bool tls_store_reload(struct tls_store *s, char **error);
+void tls_store_free(struct tls_store *s);
+
+/* Channel bindings of an established connection live in runtime/io/conn.h. */
+#define TLS_BINDING_MAX 64

@@ -1,0 +1,25 @@
+#pragma once
+/* What the files of runtime/io share about TLS; nobody else includes this. */
+#include <openssl/ssl.h>
+
+#include "runtime/io/tls.h"
+
+/* --- tls.c --- */
+struct tls_set; /* the contexts of one reading of the files, counted */
+/* A server side that speaks one of `alpn` (comma list, borrowed until it is freed). It looks into *held while it chooses
+ * the certificate: unhold when the handshake is over. */
+SSL *tls_server(struct tls_store *s, const char *alpn, struct tls_set **held);
+void tls_unhold(struct tls_set *set); /* NULL does nothing */
+
+/* --- tls_context.c: one PEM file --- */
+/* The policy of reliability 7c, the file's key, certificate and chain. NULL and a text that names the file. `host` is what
+ * sessions are bound to, so that none is resumed under another name. */
+SSL_CTX *tls_context_read(const char *path, const char *host, char **error);
+
+/* --- tls_make.c --- */
+/* Makes a self-signed certificate for `host` at `path`, unless there is a file already; its directory is made too. NULL,
+ * or a text that names the file. */
+char *tls_make(const char *directory, const char *path, const char *host);
+
+/* "path: what (reason of OpenSSL's last error)", for the operator; empties OpenSSL's error queue. */
+char *tls_problem(const char *path, const char *what);

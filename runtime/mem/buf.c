@@ -1,0 +1,116 @@
+#include "runtime/mem/buf.h"
+
+#include <openssl/crypto.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FIRST_SIZE 256u
+
+void buf_fini(struct buf *b)
+{
+	free(b->base);
+	*b = BUF_INIT;
+}
+
+void buf_wipe(struct buf *b)
+{
+	if (b->base)
+		OPENSSL_cleanse(b->base, b->size);
+	buf_fini(b);
+}
+
+void buf_clear(struct buf *b)
+{
+	b->start = b->end = 0;
+}
+
+char *buf_reserve(struct buf *b, size_t bytes)
+{
+	size_t used = buf_len(b), size = b->size ? b->size : FIRST_SIZE;
+
+	if (b->size - b->end >= bytes && b->base)
+		return b->base + b->end;
+	ASSERT(bytes < UINT32_MAX / 2 && used < UINT32_MAX / 2);
+	if (b->base && used + bytes <= b->size / 2) { /* room enough once the read part is gone */
+		memmove(b->base, b->base + b->start, used);
+	} else {
+		char *fresh;
+
+		while (size < used + bytes)
+			size *= 2;
+		fresh = xmalloc(size);
+		if (used)
+			memcpy(fresh, b->base + b->start, used);
+		free(b->base);
+		b->base = fresh;
+		b->size = (uint32_t)size;
+	}
+	b->start = 0;
+	b->end = (uint32_t)used;
+	return b->base + b->end;
+}
+
+void buf_commit(struct buf *b, size_t bytes)
+{
+	ASSERT(bytes <= b->size - b->end);
+	b->end += (uint32_t)bytes;
+}
+
+void buf_add(struct buf *b, const void *bytes, size_t n)
+{
+	if (n == 0)
+		return;
+	memcpy(buf_reserve(b, n), bytes, n);
+	b->end += (uint32_t)n;
+}
+
+void buf_add_text(struct buf *b, const char *text)
+{
+	buf_add(b, text, strlen(text));
+}
+
+void buf_add_span(struct buf *b, struct span s)
+{
+	buf_add(b, s.p, s.n);
+}
+
+void buf_addf(struct buf *b, const char *fmt, ...)
+{
+	size_t room = 128;
+	va_list args;
+	int n;
+
+	for (;;) {
+		char *at = buf_reserve(b, room);
+
+		va_start(args, fmt);
+		n = vsnprintf(at, room, fmt, args);
+		va_end(args);
+		ASSERT(n >= 0);
+		if ((size_t)n < room)
+			break;
+		room = (size_t)n + 1;
+	}
+	b->end += (uint32_t)n;
+}
+
+void buf_consume(struct buf *b, size_t bytes)
+{
+	ASSERT(bytes <= buf_len(b));
+	b->start += (uint32_t)bytes;
+	if (b->start == b->end)
+		buf_fini(b);
+}
+
+char *buf_take_text(struct buf *b)
+{
+	char *text;
+
+	*buf_reserve(b, 1) = '\0';
+	if (b->start)
+		memmove(b->base, b->base + b->start, buf_len(b) + 1);
+	text = b->base;
+	*b = BUF_INIT;
+	return text;
+}

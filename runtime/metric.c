@@ -1,0 +1,74 @@
+/* One block of cells for each thread that ever counted; blocks live for ever, so a thread that ended keeps its counts. */
+#include "runtime/metric.h"
+
+#include <pthread.h>
+
+#include "runtime/mem/buf.h"
+
+struct metric_block {
+	struct metric_block *next;
+	int64_t cells[METRIC_COUNT]; /* written by one thread, read by all */
+};
+
+static pthread_mutex_t blocks_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct metric_block *blocks;
+static _Thread_local struct metric_block *own;
+
+const struct metric_row metric_rows[METRIC_COUNT] = {
+#define METRIC(name, kind, unit, help) { #name, kind, unit, help },
+#include "runtime/metrics.def"
+#undef METRIC
+};
+
+static struct metric_block *new_block(void)
+{
+	own = xcalloc(1, sizeof(*own));
+	pthread_mutex_lock(&blocks_lock);
+	own->next = blocks;
+	blocks = own;
+	pthread_mutex_unlock(&blocks_lock);
+	return own;
+}
+
+void metric_add(enum metric m, int64_t by)
+{
+	struct metric_block *block = own ? own : new_block();
+
+	/* single writer: a plain add, stored so that readers never see half a value */
+	__atomic_store_n(&block->cells[m], block->cells[m] + by, __ATOMIC_RELAXED);
+}
+
+int64_t metric_read(enum metric m)
+{
+	int64_t sum = 0;
+
+	pthread_mutex_lock(&blocks_lock);
+	for (struct metric_block *block = blocks; block; block = block->next)
+		sum += __atomic_load_n(&block->cells[m], __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&blocks_lock);
+	return sum;
+}
+
+static const char *kind_text(enum metric_kind kind)
+{
+	return kind == METRIC_COUNTER ? "counter" : "gauge";
+}
+
+void metric_print(struct buf *out)
+{
+	for (unsigned i = 0; i < METRIC_COUNT; i++) {
+		const struct metric_row *row = &metric_rows[i];
+
+		buf_addf(out, "# HELP switchboard_%s %s\n# TYPE switchboard_%s %s\nswitchboard_%s %lld\n", row->name, row->help,
+			 row->name, kind_text(row->kind), row->name, (long long)metric_read((enum metric)i));
+	}
+}
+
+void metric_print_reference(struct buf *out)
+{
+	buf_add_text(out, "# Metrics\n\nPrinted by `switchboard --print-reference metrics`; do not edit. They are at `/metrics` on "
+			  "the HTTP ports, in Prometheus form.\n\n| metric | kind | unit | meaning |\n|---|---|---|---|\n");
+	for (unsigned i = 0; i < METRIC_COUNT; i++)
+		buf_addf(out, "| `switchboard_%s` | %s | %s | %s |\n", metric_rows[i].name, kind_text(metric_rows[i].kind),
+			 metric_rows[i].unit, metric_rows[i].help);
+}

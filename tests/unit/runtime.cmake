@@ -1,0 +1,2 @@
+unit_test(runtime/mem runtime)
+unit_test(runtime/engine runtime)
