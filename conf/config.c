@@ -1,0 +1,334 @@
+/* From files to one typed struct. Everything wrong is collected; nothing stops at the first mistake. */
+#include "conf/config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "conf/inner.h"
+#include "conf/properties.h"
+#include "runtime/mem/buf.h"
+
+void loading_problem(struct loading *l, enum config_severity severity, const struct config_raw *where, const char *fmt, ...)
+{
+	struct config_problems *p = l->problems;
+	char text[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	p->items = xrealloc(p->items, (p->count + 1) * sizeof(*p->items));
+	p->items[p->count++] = (struct config_problem){ severity, where && where->file ? xstrdup(where->file) : NULL,
+							where ? where->line : 0, xstrdup(text) };
+}
+
+const struct config_raw *loading_find(const struct loading *l, const char *key)
+{
+	for (size_t i = l->c->raw_count; i > 0; i--)
+		if (strcmp(l->c->raw[i - 1].key, key) == 0)
+			return &l->c->raw[i - 1];
+	return NULL;
+}
+
+/* Keeps the pair; an earlier one with the same key gives way, and so does its place: what stands later counts, also between
+ * two spellings of one setting. */
+static void keep(struct loading *l, const struct property *p, const char *file)
+{
+	struct config *c = l->c;
+	struct config_raw fresh = { p->key, p->value, p->type, file ? xstrdup(file) : NULL, p->line };
+
+	for (size_t i = 0; i < c->raw_count; i++) {
+		struct config_raw *old = &c->raw[i];
+
+		if (strcmp(old->key, fresh.key) != 0)
+			continue;
+		if (old->file && file && strcmp(old->file, file) == 0)
+			loading_problem(l, CONFIG_WARNING, &fresh, "%s was set on line %u already; this one counts", fresh.key, old->line);
+		free(old->key);
+		free(old->value);
+		free(old->file);
+		memmove(old, old + 1, (--c->raw_count - i) * sizeof(*old));
+		break;
+	}
+	c->raw = xrealloc(c->raw, (c->raw_count + 1) * sizeof(*c->raw));
+	c->raw[c->raw_count++] = fresh;
+}
+
+static void take_text(struct loading *l, struct span text, const char *file)
+{
+	struct properties parsed;
+
+	properties_parse(text, &parsed);
+	for (size_t i = 0; i < parsed.note_count; i++)
+		loading_problem(l, CONFIG_WARNING, &(struct config_raw){ .file = (char *)(uintptr_t)file, .line = parsed.notes[i].line },
+				"%s", parsed.notes[i].text);
+	for (size_t i = 0; i < parsed.count; i++) {
+		keep(l, &parsed.items[i], file);
+		parsed.items[i].key = parsed.items[i].value = NULL;
+	}
+	properties_free(&parsed);
+}
+
+static void take_file(struct loading *l, const char *path)
+{
+	struct config_raw place = { .file = (char *)(uintptr_t)path };
+	FILE *file = fopen(path, "re");
+	struct buf text = BUF_INIT;
+	size_t n;
+
+	if (!file) {
+		loading_problem(l, CONFIG_FATAL, &place, "cannot be read: %s", strerror(errno));
+		return;
+	}
+	do {
+		n = fread(buf_reserve(&text, 65536), 1, 65536, file);
+		buf_commit(&text, n);
+	} while (n > 0 && buf_len(&text) < 64u * 1024 * 1024);
+	if (ferror(file))
+		loading_problem(l, CONFIG_FATAL, &place, "cannot be read: %s", strerror(errno));
+	fclose(file);
+	take_text(l, buf_span(&text), path);
+	buf_fini(&text);
+}
+
+static void set_defaults(struct config *c)
+{
+	for (size_t i = 0; i < CONFIG_OPTION_COUNT; i++) {
+		char *problem = NULL;
+
+		if (!option_set(c, &option_rows[i], option_rows[i].standard, &problem))
+			BUG(problem);
+	}
+}
+
+/* A missing or wrong type suffix is a classic trap of the format: in Tigase the value would be ignored. */
+static void check_suffix(struct loading *l, const struct option_row *row, const struct config_raw *raw)
+{
+	static const struct {
+		enum option_kind kind;
+		const char *types;
+	} fits[] = { { OPTION_KIND_BOOL, "B" }, { OPTION_KIND_INT, "ILF" }, { OPTION_KIND_LIST, "sil" }, { OPTION_KIND_TEXT, "S" },
+		     { OPTION_KIND_ENUM, "S" }, { OPTION_KIND_SECRET, "S" } };
+
+	if (raw->key[0] == '-')
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(fits); i++) {
+		if (fits[i].kind != row->kind || (raw->type && strchr(fits[i].types, raw->type)))
+			continue;
+		if (!raw->type && fits[i].types[0] == 'S')
+			return;
+		loading_problem(l, CONFIG_WARNING, raw, "%s should be written %s%s; the value is taken as that", raw->key, row->key,
+				*option_suffix(row) ? option_suffix(row) : " without a type");
+	}
+}
+
+static void apply(struct loading *l, const struct option_row *row, const struct config_raw *raw)
+{
+	char *problem = NULL;
+
+	check_suffix(l, row, raw);
+	l->source[row - option_rows] = raw;
+	if (!option_set(l->c, row, raw->value, &problem)) {
+		loading_problem(l, CONFIG_FATAL, raw, "%s", problem);
+		free(problem);
+	}
+}
+
+#define PLUGIN_CONF "sess-man/plugins-conf/"
+
+/* Whether a setting of plugins as written, `id/key`, `id1,id2/key`, or `key` for all (spec 2.4), means this key. */
+static bool means(const char *written, const char *key)
+{
+	const char *rest = written + sizeof(PLUGIN_CONF) - 1, *name = strrchr(rest, '/'), *id = key + sizeof(PLUGIN_CONF) - 1, *own;
+	struct config_list ids;
+	bool found = false;
+	char *list;
+
+	if (strncmp(key, PLUGIN_CONF, sizeof(PLUGIN_CONF) - 1) != 0 || !(own = strrchr(id, '/')))
+		return false;
+	if (!name)
+		return strcmp(own + 1, rest) == 0;
+	if (strcmp(own, name) != 0)
+		return false;
+	list = xstrndup(rest, (size_t)(name - rest));
+	option_parse_list(list, &ids);
+	for (size_t i = 0; i < ids.count; i++)
+		found |= span_is((struct span){ id, (size_t)(own - id) }, ids.items[i]);
+	option_free_list(&ids);
+	free(list);
+	return found;
+}
+
+static bool is_common(const struct config_raw *raw)
+{
+	return strncmp(raw->key, PLUGIN_CONF, sizeof(PLUGIN_CONF) - 1) == 0 && !strchr(raw->key + sizeof(PLUGIN_CONF) - 1, '/');
+}
+
+static void apply_as(struct loading *l, enum config_option option, const struct config_raw *raw)
+{
+	const struct config_raw *before = l->source[option];
+
+	/* Common to all plugins: one of its own wins, wherever it stands. */
+	if (before != raw && (!is_common(raw) || !before || is_common(before)))
+		apply(l, &option_rows[option], raw);
+}
+
+/* True when options of ours were meant. */
+static bool apply_plugin_setting(struct loading *l, const struct config_raw *raw)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < CONFIG_OPTION_COUNT; i++)
+		if (means(raw->key, option_rows[i].key)) {
+			apply_as(l, (enum config_option)i, raw);
+			any = true;
+		}
+	for (size_t i = 0; i < option_alias_count; i++)
+		if (means(raw->key, option_aliases[i].key)) {
+			apply_as(l, option_aliases[i].option, raw);
+			any = true;
+		}
+	return any;
+}
+
+static bool is_our_component(const char *key)
+{
+	static const char *const own[] = { "sess-man/", "c2s/", "bosh/", "ws2s/", "amp/", "basic-conf/", "monitor/" };
+
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		if (strncmp(key, own[i], strlen(own[i])) == 0)
+			return true;
+	return false;
+}
+
+static void report_unknown(struct loading *l, const struct config_raw *raw)
+{
+	const char *near = option_nearest(raw->key);
+
+	if (raw->key[0] != '-' && !strchr(raw->key, '/'))
+		loading_problem(l, CONFIG_WARNING, raw, "'%s' is no setting: a key needs at least component_name/key_name", raw->key);
+	else if (near)
+		loading_problem(l, CONFIG_WARNING, raw, "unknown setting %s; did you mean %s?", raw->key, near);
+	else if (is_our_component(raw->key) && strncmp(raw->key, PLUGIN_CONF, sizeof(PLUGIN_CONF) - 1) != 0)
+		loading_problem(l, CONFIG_WARNING, raw, "unknown setting %s; it is kept for extensions", raw->key);
+	/* others belong to extensions: kept, shown in the dump, not remarked on */
+}
+
+static void classify(struct loading *l, const struct config_raw *raw)
+{
+	const struct option_row *row = option_find(raw->key);
+	const struct option_later *later;
+
+	if (row)
+		apply(l, row, raw);
+	else if (lists_know_key(l, raw->key))
+		return;
+	else if (strncmp(raw->key, PLUGIN_CONF, sizeof(PLUGIN_CONF) - 1) == 0 && apply_plugin_setting(l, raw))
+		return;
+	else if ((later = option_find_later(raw->key)))
+		loading_problem(l, CONFIG_WARNING, raw, "%s is accepted and has no effect: %s", raw->key, later->doc);
+	else
+		report_unknown(l, raw);
+}
+
+static struct config *finish(struct loading *l)
+{
+	for (size_t i = 0; i < l->c->raw_count; i++)
+		classify(l, &l->c->raw[i]);
+	lists_read_components(l);
+	lists_read_plugins(l);
+	lists_read_vhosts(l);
+	lists_read_listeners(l);
+	check_all(l);
+	return l->c;
+}
+
+struct config *config_load(const char *const *files, size_t file_count, const char *const *extra, size_t extra_count,
+			   struct config_problems *problems)
+{
+	struct loading l = { .c = xcalloc(1, sizeof(struct config)), .problems = problems };
+
+	set_defaults(l.c);
+	for (size_t i = 0; i < extra_count; i++)
+		take_text(&l, span_of(extra[i]), NULL);
+	for (size_t i = 0; i < file_count; i++)
+		take_file(&l, files[i]);
+	return finish(&l);
+}
+
+struct config *config_for_test(const char *lines)
+{
+	struct config_problems problems = { 0 };
+	struct loading l = { .c = xcalloc(1, sizeof(struct config)), .problems = &problems };
+
+	set_defaults(l.c);
+	take_text(&l, SPAN_LIT("basic-conf/config-dump-file=none\n"), NULL);
+	if (lines)
+		take_text(&l, span_of(lines), NULL);
+	finish(&l);
+	for (size_t i = 0; i < problems.count; i++)
+		if (problems.items[i].severity == CONFIG_FATAL)
+			BUG(problems.items[i].text);
+	config_problems_free(&problems);
+	return l.c;
+}
+
+void config_free(struct config *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < CONFIG_OPTION_COUNT; i++)
+		option_free(c, &option_rows[i]);
+	for (size_t i = 0; i < c->vhost_count; i++) {
+		free(c->vhosts[i].name);
+		option_free_list(&c->vhosts[i].sasl_mechanisms);
+		option_free_list(&c->vhosts[i].c2s_ports_allowed);
+	}
+	for (size_t i = 0; i < c->listener_count; i++)
+		option_free_list(&c->listeners[i].interfaces);
+	for (size_t i = 0; i < c->raw_count; i++) {
+		free(c->raw[i].key);
+		free(c->raw[i].value);
+		free(c->raw[i].file);
+	}
+	free(c->vhosts);
+	free(c->listeners);
+	free(c->raw);
+	free(c);
+}
+
+void config_problems_free(struct config_problems *p)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		free(p->items[i].file);
+		free(p->items[i].text);
+	}
+	free(p->items);
+	*p = (struct config_problems){ 0 };
+}
+
+bool config_has_fatal(const struct config_problems *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->items[i].severity == CONFIG_FATAL)
+			return true;
+	return false;
+}
+
+const struct config_vhost *config_vhost(const struct config *c, struct span domain)
+{
+	for (size_t i = 0; i < c->vhost_count; i++)
+		if (span_is(domain, c->vhosts[i].name))
+			return &c->vhosts[i];
+	return NULL;
+}
+
+const char *config_raw_value(const struct config *c, const char *key)
+{
+	for (size_t i = c->raw_count; i > 0; i--)
+		if (strcmp(c->raw[i - 1].key, key) == 0)
+			return c->raw[i - 1].value;
+	return NULL;
+}

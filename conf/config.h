@@ -1,0 +1,138 @@
+#pragma once
+/* The whole configuration as one typed, immutable struct, built from init.properties by the tables options.def,
+ * plugins.def and components.def. Read by all threads without locks. */
+#include "runtime/mem/span.h"
+
+struct config_list {
+	char **items;
+	size_t count;
+};
+
+enum config_option {
+#define OPTION_BOOL(field, key, def, doc) CONFIG_OPTION_##field,
+#define OPTION_INT(field, key, def, min, max, unit, doc) CONFIG_OPTION_##field,
+#define OPTION_TEXT(field, key, def, doc) CONFIG_OPTION_##field,
+#define OPTION_SECRET(field, key, def, doc) CONFIG_OPTION_##field,
+#define OPTION_LIST(field, key, def, doc) CONFIG_OPTION_##field,
+#define OPTION_ENUM(field, key, names, def, doc) CONFIG_OPTION_##field,
+#define ALIAS(field, key)
+#define LATER(key, doc)
+#include "conf/options.def"
+#undef OPTION_BOOL
+#undef OPTION_INT
+#undef OPTION_TEXT
+#undef OPTION_SECRET
+#undef OPTION_LIST
+#undef OPTION_ENUM
+	CONFIG_OPTION_COUNT
+};
+
+enum config_plugin {
+#define PLUGIN(NAME, id, state, on, doc) CONFIG_PLUGIN_##NAME,
+#define ALIAS_PLUGIN(id, ids)
+#include "conf/plugins.def"
+#undef PLUGIN
+	CONFIG_PLUGIN_COUNT
+};
+
+enum config_component {
+#define COMPONENT(NAME, id, state, on, doc) CONFIG_COMPONENT_##NAME,
+#include "conf/components.def"
+#undef COMPONENT
+	CONFIG_COMPONENT_COUNT
+};
+
+/* Positions of enum options, in the order of their names in options.def. */
+enum { CONFIG_PLAIN_LOOPBACK, CONFIG_PLAIN_ALWAYS, CONFIG_PLAIN_NEVER };
+enum { CONFIG_SEAT_AUTH_PASSWORD, CONFIG_SEAT_AUTH_COOKIE };
+enum { CONFIG_SEAT_LEAST_CHATS, CONFIG_SEAT_ROUND_ROBIN, CONFIG_SEAT_RANDOM, CONFIG_SEAT_HASH };
+enum { CONFIG_ROBOT_ROUND_ROBIN, CONFIG_ROBOT_LEAST_SESSIONS, CONFIG_ROBOT_HASH, CONFIG_ROBOT_RANDOM };
+enum { CONFIG_RETURN_AUTO, CONFIG_RETURN_OFFER, CONFIG_RETURN_NEVER };
+enum { CONFIG_VIEW_SEAT, CONFIG_VIEW_DESK };
+
+struct config_vhost {
+	char *name; /* lower case, prepared */
+	bool anonymous, tls_required, registration;
+	int64_t max_users;
+	struct config_list sasl_mechanisms; /* empty = as enabled_mechanisms */
+	struct config_list c2s_ports_allowed;
+};
+
+enum config_socket { CONFIG_SOCKET_PLAIN, CONFIG_SOCKET_SSL };
+struct config_listener { /* one port of one component: c2s, bosh or ws2s */
+	enum config_component component;
+	uint16_t port;
+	enum config_socket socket;
+	struct config_list interfaces; /* "*" or IP literals; at least one */
+	uint32_t accepts_per_second;
+};
+
+struct config_raw { /* every pair of the file, for extensions */
+	char *key, *value;
+	char type; /* suffix letter or 0 */
+	char *file;
+	unsigned line;
+};
+
+struct config {
+#define OPTION_BOOL(field, key, def, doc) bool field;
+#define OPTION_INT(field, key, def, min, max, unit, doc) int64_t field;
+#define OPTION_TEXT(field, key, def, doc) char *field;
+#define OPTION_SECRET(field, key, def, doc) char *field;
+#define OPTION_LIST(field, key, def, doc) struct config_list field;
+#define OPTION_ENUM(field, key, names, def, doc) int field;
+#include "conf/options.def"
+#undef OPTION_BOOL
+#undef OPTION_INT
+#undef OPTION_TEXT
+#undef OPTION_SECRET
+#undef OPTION_LIST
+#undef OPTION_ENUM
+#undef ALIAS
+#undef LATER
+#undef ALIAS_PLUGIN
+	bool plugins[CONFIG_PLUGIN_COUNT];       /* loaded: BUILT or CORE and chosen */
+	bool components[CONFIG_COMPONENT_COUNT];
+	struct config_vhost *vhosts; /* at least one */
+	size_t vhost_count;
+	struct config_listener *listeners;
+	size_t listener_count;
+	struct config_raw *raw;
+	size_t raw_count;
+};
+
+enum config_severity { CONFIG_WARNING, CONFIG_FATAL };
+struct config_problem {
+	enum config_severity severity;
+	char *file;    /* NULL: not from a file */
+	unsigned line; /* 0: no line */
+	char *text;    /* what is wrong and what to do, with the nearest known key for an unknown one */
+};
+struct config_problems {
+	struct config_problem *items;
+	size_t count;
+};
+
+/* Reads the files in order (later keys override), then checks everything; never stops at the first mistake. The result
+ * is usable when no problem is fatal. `extra`: "key=value" lines from the command line, read first. */
+struct config *config_load(const char *const *files, size_t file_count, const char *const *extra, size_t extra_count,
+			   struct config_problems *problems);
+/* All defaults and one virtual host "localhost" (tests). `lines`: init.properties text on top, or NULL. Fatal problems
+ * abort with their text. */
+struct config *config_for_test(const char *lines);
+void config_free(struct config *c);
+void config_problems_free(struct config_problems *p);
+bool config_has_fatal(const struct config_problems *p);
+
+const struct config_vhost *config_vhost(const struct config *c, struct span domain); /* NULL when not served */
+/* A pair of the file as written, for extensions; NULL when absent. */
+const char *config_raw_value(const struct config *c, const char *key);
+
+const char *config_plugin_id(enum config_plugin p);
+/* The effective configuration in Tigase's dump form, sorted, secrets starred; false and errno when it cannot be
+ * written. */
+bool config_dump(const struct config *c, const char *path);
+
+struct buf;
+void config_print_reference(struct buf *out); /* docs/reference/options.md */
+void config_print_sample(struct buf *out);    /* conf/init.properties: every option, commented out, with its text */

@@ -1,0 +1,34 @@
+#pragma once
+/* What the files of conf share while a configuration is being built. */
+#include "conf/option.h"
+
+struct loading {
+	struct config *c;
+	struct config_problems *problems;
+	const struct config_raw *source[CONFIG_OPTION_COUNT]; /* the pair an option came from; NULL = default */
+};
+
+/* Adds a problem. `where` NULL: no place in a file. */
+void loading_problem(struct loading *l, enum config_severity severity, const struct config_raw *where, const char *fmt, ...)
+	PRINTF_LIKE(4, 5);
+/* The last pair with this key, or NULL. */
+const struct config_raw *loading_find(const struct loading *l, const char *key);
+
+/* lists.c: what is chosen by lists rather than by single options */
+bool lists_know_key(const struct loading *l, const char *key);
+void lists_read_components(struct loading *l);
+void lists_read_plugins(struct loading *l);
+void lists_read_vhosts(struct loading *l);
+void lists_read_listeners(struct loading *l);
+enum plugin_state { PLUGIN_CORE, PLUGIN_BUILT, PLUGIN_LATER };
+struct plugin_row {
+	const char *id;
+	enum plugin_state state;
+	bool standard;
+	const char *doc;
+};
+extern const struct plugin_row plugin_rows[CONFIG_PLUGIN_COUNT];
+extern const struct plugin_row component_rows[CONFIG_COMPONENT_COUNT];
+
+/* check.c: rules between options */
+void check_all(struct loading *l);
