@@ -1,0 +1,3 @@
+unit_test(xmpp/jid xmpp)
+unit_test(xmpp/stanza xmpp)
+unit_test(xmpp/parser xmpp)

@@ -1,0 +1,361 @@
+/* Streams and documents: every row whole, byte by byte and in random pieces must end the same way. */
+#include "tests/support/check.h"
+
+#include "xmpp/ns.h"
+#include "xmpp/parser.h"
+
+#define HEAD "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='localhost' version='1.0'>"
+#define DECL "<?xml version='1.0'?>"
+
+static const struct xml_limits limits = { .stanza_bytes = 10000, .elements = 32, .depth = 8, .attributes = 16, .ns_declarations = 8,
+					  .name_bytes = 128, .uri_bytes = 256, .value_bytes = 4096, .parser_bytes = 262144,
+					  .rescan_factor = 16 };
+static struct xml_pool *pool;
+
+struct seen {
+	unsigned headers, elements, ends;
+	bool content_ok;
+	struct buf text;
+	bool stop_at_element;
+};
+
+static enum xml_verdict on_header(void *ctx, const struct xml_header *h)
+{
+	struct seen *s = ctx;
+
+	s->headers++;
+	s->content_ok = h->content_ns_ok;
+	return XML_GO;
+}
+
+static enum xml_verdict on_element(void *ctx, struct stanza *stanza)
+{
+	struct seen *s = ctx;
+
+	s->elements++;
+	stanza_write(&s->text, stanza, SPAN_NONE, SPAN_NONE, STANZA_FORM_STREAM);
+	stanza_unref(stanza);
+	return s->stop_at_element ? XML_STOP : XML_GO;
+}
+
+static enum xml_verdict on_end(void *ctx)
+{
+	((struct seen *)ctx)->ends++;
+	return XML_STOP;
+}
+
+static const struct xml_sink sink = { on_header, on_element, on_end };
+
+static uint64_t rng_state;
+static size_t draw(size_t below)
+{
+	rng_state = rng_state * 6364136223846793005u + 1442695040888963407u;
+	return (size_t)(rng_state >> 33) % below;
+}
+
+enum chunking { WHOLE, BYTES, RANDOM };
+
+static enum stream_error feed_all(struct xml_stream *xs, struct span text, enum chunking how, struct seen *seen)
+{
+	while (text.n > 0) {
+		size_t n = how == WHOLE ? text.n : how == BYTES ? 1 : 1 + draw(text.n < 20 ? text.n : 20), used;
+		/* a copy of its own size, so that reading past it is caught */
+		char *piece = malloc(n);
+		enum stream_error error;
+
+		memcpy(piece, text.p, n);
+		error = xml_stream_feed(xs, pool, (struct span){ piece, n }, true, &sink, seen, &used);
+		free(piece);
+		if (error != STREAM_ERROR_NONE)
+			return error;
+		if (used < n)
+			return STREAM_ERROR_NONE; /* the stream is over */
+		text = (struct span){ text.p + n, text.n - n };
+	}
+	return STREAM_ERROR_NONE;
+}
+
+struct row {
+	const char *in;
+	enum stream_error error;
+	const char *out; /* all elements, canonical */
+};
+
+static const struct row rows[] = {
+	{ DECL HEAD, STREAM_ERROR_NONE, "" },
+	{ "\xef\xbb\xbf" HEAD, STREAM_ERROR_NONE, "" },
+	{ DECL HEAD "<message><body>a &amp; b</body></message> \n <presence/>", STREAM_ERROR_NONE,
+	  "<message><body>a &amp; b</body></message><presence/>" },
+	{ DECL HEAD "<iq id='x'/>" "<iq id='y'></iq></stream:stream>", STREAM_ERROR_NONE, "<iq id='x'/><iq id='y'/>" },
+	{ "<s:stream xmlns:s='http://etherx.jabber.org/streams' xmlns='jabber:client' to='a'><iq/><s:x/></s:stream>", STREAM_ERROR_NONE,
+	  "<iq/><stream:x/>" },
+	{ "<stream:stream xmlns:e='urn:e' xmlns:stream='http://etherx.jabber.org/streams' xmlns='jabber:client'><iq><e:x/></iq>",
+	  STREAM_ERROR_NONE, "<iq><x xmlns='urn:e'/></iq>" },
+	{ "GET / HTTP/1.1\r\n\r\n", STREAM_ERROR_NOT_WELL_FORMED, NULL },
+	{ " " HEAD, STREAM_ERROR_NOT_WELL_FORMED, NULL },
+	{ "\xff\xfe<\0s", STREAM_ERROR_NOT_WELL_FORMED, NULL },
+	{ "</stream:stream>", STREAM_ERROR_NOT_WELL_FORMED, NULL },
+	{ "<foo/>", STREAM_ERROR_BAD_FORMAT, NULL },
+	{ "<stream xmlns='urn:x'>", STREAM_ERROR_INVALID_NAMESPACE, NULL },
+	{ "<stream:stream xmlns:stream='urn:wrong'>", STREAM_ERROR_INVALID_NAMESPACE, NULL },
+	{ "<stream xmlns='http://etherx.jabber.org/streams'>", STREAM_ERROR_BAD_NAMESPACE_PREFIX, NULL },
+	{ "<stream:stream>", STREAM_ERROR_NOT_WELL_FORMED, NULL },
+	{ "<?xml version='1.1'?>" HEAD, STREAM_ERROR_NOT_WELL_FORMED, NULL },
+	{ "<?xml version='1.0' encoding='ISO-8859-1'?>" HEAD, STREAM_ERROR_UNSUPPORTED_ENCODING, NULL },
+	{ "<?xml version='1.0' standalone='no'?>" HEAD, STREAM_ERROR_RESTRICTED_XML, NULL },
+	{ "<!DOCTYPE x [<!ENTITY a 'aaa'>]>" HEAD, STREAM_ERROR_RESTRICTED_XML, NULL },
+	{ "<!DOCTYPE a SYSTEM 'file:///etc/passwd'>" HEAD, STREAM_ERROR_RESTRICTED_XML, NULL },
+	{ HEAD "<!-- c --><iq/>", STREAM_ERROR_RESTRICTED_XML, NULL },
+	{ HEAD "<?pi x?><iq/>", STREAM_ERROR_RESTRICTED_XML, NULL },
+	{ HEAD "<iq><?pi x?></iq>", STREAM_ERROR_RESTRICTED_XML, NULL },
+	{ HEAD "<message><body>&foo;</body></message>", STREAM_ERROR_RESTRICTED_XML, NULL },
+	{ HEAD "<message><body>\xff</body></message>", STREAM_ERROR_NOT_WELL_FORMED, NULL },
+	{ HEAD "<message><body>\xc0\xaf</body></message>", STREAM_ERROR_NOT_WELL_FORMED, NULL },
+	{ HEAD "<message><body>\xed\xa0\x80</body></message>", STREAM_ERROR_NOT_WELL_FORMED, NULL },
+	{ HEAD "<message><body>\x01</body></message>", STREAM_ERROR_NOT_WELL_FORMED, NULL },
+	{ HEAD "<message></iq>", STREAM_ERROR_NOT_WELL_FORMED, NULL },
+	{ HEAD "<p:message/>", STREAM_ERROR_NOT_WELL_FORMED, NULL },
+	{ HEAD "<message a='1' a='2'/>", STREAM_ERROR_NOT_WELL_FORMED, NULL },
+	{ HEAD "hello", STREAM_ERROR_BAD_FORMAT, NULL },
+	{ HEAD "<iq/>hello<iq/>", STREAM_ERROR_BAD_FORMAT, NULL },
+	{ HEAD "<message><stream:error/></message>", STREAM_ERROR_POLICY_VIOLATION, NULL },
+	{ HEAD "<message><x xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/></message>", STREAM_ERROR_POLICY_VIOLATION, NULL },
+	{ HEAD "<a><a><a><a><a><a><a><a><a>", STREAM_ERROR_POLICY_VIOLATION, NULL },
+	{ HEAD "<a b='1' c='1' d='1' e='1' f='1' g='1' h='1' i='1' j='1' k='1' l='1' m='1' n='1' o='1' p='1' q='1' r='1'/>",
+	  STREAM_ERROR_POLICY_VIOLATION, NULL },
+};
+
+static void every_row_ends_the_same_however_it_is_cut(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		for (int how = WHOLE; how < RANDOM + 10; how++) {
+			struct seen seen = { 0 };
+			struct xml_stream xs;
+			enum stream_error error;
+			char *text;
+
+			xml_stream_init(&xs, &limits);
+			error = feed_all(&xs, span_of(rows[i].in), how < RANDOM ? (enum chunking)how : RANDOM, &seen);
+			if (error != rows[i].error)
+				fail_msg("%s (%d): %s instead of %s", rows[i].in, how, stream_error_text(error),
+					 stream_error_text(rows[i].error));
+			text = buf_take_text(&seen.text);
+			if (rows[i].out)
+				assert_string_equal(text, rows[i].out);
+			free(text);
+			xml_stream_fini(&xs, pool);
+		}
+}
+
+static void open_stream(struct xml_stream *xs, const struct xml_limits *with, struct seen *seen)
+{
+	size_t used;
+
+	xml_stream_init(xs, with);
+	assert_int_equal(xml_stream_feed(xs, pool, SPAN_LIT(HEAD), true, &sink, seen, &used), STREAM_ERROR_NONE);
+	assert_int_equal(seen->headers, 1);
+}
+
+static void an_idle_stream_holds_no_parser(void **state)
+{
+	struct seen seen = { 0 };
+	struct xml_stream xs;
+	size_t used;
+
+	(void)state;
+	open_stream(&xs, &limits, &seen);
+	assert_null(xs.parser);
+	xml_stream_feed(&xs, pool, SPAN_LIT("<message><bo"), true, &sink, &seen, &used);
+	assert_non_null(xs.parser);
+	xml_stream_feed(&xs, pool, SPAN_LIT("dy/></message>\n"), true, &sink, &seen, &used);
+	assert_null(xs.parser);
+	assert_int_equal(seen.elements, 1);
+	xml_stream_feed(&xs, pool, SPAN_LIT("   \n"), true, &sink, &seen, &used);
+	assert_null(xs.parser);
+	buf_fini(&seen.text);
+	xml_stream_fini(&xs, pool);
+}
+
+/* The end of a stanza in a packet of its own: expat would hold it back (E2). */
+static void nothing_is_held_back_when_the_socket_is_empty(void **state)
+{
+	struct seen seen = { 0 };
+	struct xml_stream xs;
+	size_t used;
+
+	(void)state;
+	open_stream(&xs, &limits, &seen);
+	xml_stream_feed(&xs, pool, SPAN_LIT("<presence id='x'"), true, &sink, &seen, &used);
+	xml_stream_feed(&xs, pool, SPAN_LIT("/>"), true, &sink, &seen, &used);
+	assert_int_equal(seen.elements, 1);
+	buf_fini(&seen.text);
+	xml_stream_fini(&xs, pool);
+}
+
+static void a_stop_leaves_the_rest_unread(void **state)
+{
+	struct seen seen = { .stop_at_element = true };
+	struct xml_stream xs;
+	size_t used;
+
+	(void)state;
+	open_stream(&xs, &limits, &seen);
+	assert_int_equal(xml_stream_feed(&xs, pool, SPAN_LIT("<auth/>rest"), true, &sink, &seen, &used), STREAM_ERROR_NONE);
+	assert_int_equal(used, 7);
+	assert_int_equal(seen.elements, 1);
+	assert_int_equal(xml_stream_feed(&xs, pool, SPAN_LIT("<a/><b/>"), true, &sink, &seen, &used), STREAM_ERROR_NONE);
+	assert_int_equal(used, 4);
+	xml_stream_restart(&xs, pool);
+	assert_int_equal(xml_stream_feed(&xs, pool, SPAN_LIT(DECL HEAD), true, &sink, &seen, &used), STREAM_ERROR_NONE);
+	assert_int_equal(seen.headers, 2);
+	buf_fini(&seen.text);
+	xml_stream_fini(&xs, pool);
+}
+
+static void an_oversized_or_endless_stanza_is_refused(void **state)
+{
+	static char big[70000];
+	const char *starts[] = { "<message><body>", "<message a='", "<", "<message>   " };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(starts); i++)
+		for (size_t step = 100; step <= 60000; step *= 600) {
+			struct seen seen = { 0 };
+			struct xml_stream xs;
+			enum stream_error error = STREAM_ERROR_NONE;
+			size_t used, sent = 0;
+
+			open_stream(&xs, &limits, &seen);
+			error = xml_stream_feed(&xs, pool, span_of(starts[i]), true, &sink, &seen, &used);
+			memset(big, 'a', sizeof(big));
+			for (; error == STREAM_ERROR_NONE && sent < 65000; sent += step)
+				error = xml_stream_feed(&xs, pool, (struct span){ big, step }, true, &sink, &seen, &used);
+			assert_int_equal(error, STREAM_ERROR_POLICY_VIOLATION);
+			assert_true(sent <= 10000 + step);
+			xml_stream_fini(&xs, pool);
+		}
+}
+
+/* '>' in an attribute value, a byte at a time: each would make expat read the value again (E3). */
+static void rescanning_has_a_budget(void **state)
+{
+	struct xml_limits wide = limits;
+	struct seen seen = { 0 };
+	struct xml_stream xs;
+	enum stream_error error = STREAM_ERROR_NONE;
+	size_t used, sent = 0;
+
+	(void)state;
+	wide.stanza_bytes = 262144;
+	wide.value_bytes = 0;
+	open_stream(&xs, &wide, &seen);
+	xml_stream_feed(&xs, pool, SPAN_LIT("<message a='"), true, &sink, &seen, &used);
+	for (; error == STREAM_ERROR_NONE && sent < 200000; sent++)
+		error = xml_stream_feed(&xs, pool, SPAN_LIT(">"), true, &sink, &seen, &used);
+	assert_int_equal(error, STREAM_ERROR_POLICY_VIOLATION);
+	assert_true(sent < 1000);
+	xml_stream_fini(&xs, pool);
+}
+
+static void names_that_never_repeat_do_not_pile_up(void **state)
+{
+	struct seen seen = { 0 };
+	struct xml_limits own = limits;
+	struct xml_stream xs;
+	char text[64];
+	size_t used;
+
+	(void)state;
+	own.parser_bytes = 256 * 1024; /* a parser that kept all names would run into this */
+	open_stream(&xs, &own, &seen);
+	for (int i = 0; i < 200000; i++) {
+		snprintf(text, sizeof(text), "<n%d a%d='1'/>", i, i);
+		assert_int_equal(xml_stream_feed(&xs, pool, span_of(text), true, &sink, &seen, &used), STREAM_ERROR_NONE);
+		buf_clear(&seen.text);
+	}
+	assert_int_equal(seen.elements, 200000);
+	buf_fini(&seen.text);
+	xml_stream_fini(&xs, pool);
+}
+
+static void two_streams_share_parsers_without_mixing(void **state)
+{
+	struct seen one = { 0 }, two = { 0 };
+	struct xml_stream a, b;
+	char *text;
+
+	(void)state;
+	open_stream(&a, &limits, &one);
+	open_stream(&b, &limits, &two);
+	for (int i = 0; i < 100; i++) {
+		struct span x = SPAN_LIT("<message><body>from a</body></message>"), y = SPAN_LIT("<iq id='b'><q xmlns='urn:b'/></iq>");
+		size_t cut = draw(x.n), cut2 = draw(y.n);
+
+		assert_int_equal(feed_all(&a, (struct span){ x.p, cut }, RANDOM, &one), STREAM_ERROR_NONE);
+		assert_int_equal(feed_all(&b, (struct span){ y.p, cut2 }, RANDOM, &two), STREAM_ERROR_NONE);
+		assert_int_equal(feed_all(&a, (struct span){ x.p + cut, x.n - cut }, RANDOM, &one), STREAM_ERROR_NONE);
+		assert_int_equal(feed_all(&b, (struct span){ y.p + cut2, y.n - cut2 }, RANDOM, &two), STREAM_ERROR_NONE);
+	}
+	assert_int_equal(one.elements + two.elements, 200);
+	text = buf_take_text(&one.text);
+	assert_null(strstr(text, "urn:b"));
+	free(text);
+	buf_fini(&two.text);
+	xml_stream_fini(&a, pool);
+	xml_stream_fini(&b, pool);
+}
+
+static void a_document_is_one_element(void **state)
+{
+	static const struct {
+		const char *text;
+		enum stream_error error;
+	} table[] = {
+		{ "<a/>", STREAM_ERROR_NONE },	       { "<a>x</a>", STREAM_ERROR_NONE },
+		{ "<a/><b/>", STREAM_ERROR_NOT_WELL_FORMED }, { "<a>", STREAM_ERROR_NOT_WELL_FORMED },
+		{ " <a/>", STREAM_ERROR_NOT_WELL_FORMED }, { "", STREAM_ERROR_NOT_WELL_FORMED },
+		{ "<!DOCTYPE a><a/>", STREAM_ERROR_RESTRICTED_XML }, { "<?xml version='1.0'?><a/>", STREAM_ERROR_NONE },
+		{ "<a>\xff</a>", STREAM_ERROR_NOT_WELL_FORMED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct stanza *s;
+
+		assert_int_equal(xml_parse_document(pool, span_of(table[i].text), &limits, &s), table[i].error);
+		stanza_unref(s);
+	}
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	assert_null(xml_library_problem());
+	pool = xml_pool_new();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	xml_pool_free(pool);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_row_ends_the_same_however_it_is_cut),
+		cmocka_unit_test(an_idle_stream_holds_no_parser),
+		cmocka_unit_test(nothing_is_held_back_when_the_socket_is_empty),
+		cmocka_unit_test(a_stop_leaves_the_rest_unread),
+		cmocka_unit_test(an_oversized_or_endless_stanza_is_refused),
+		cmocka_unit_test(rescanning_has_a_budget),
+		cmocka_unit_test(names_that_never_repeat_do_not_pile_up),
+		cmocka_unit_test(two_streams_share_parsers_without_mixing),
+		cmocka_unit_test(a_document_is_one_element),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
