@@ -42,17 +42,19 @@ void actor_stop(actor_id id);
 void actor_send_msg(actor_id to, struct msg **m);
 #define actor_send(to, typed) \
 	do { \
+		actor_id actor_send_to_ = (to); /* may be a field of *typed */ \
 		struct msg *actor_send_m_ = &(*(typed))->m; \
 		*(typed) = NULL; \
-		actor_send_msg((to), &actor_send_m_); \
+		actor_send_msg(actor_send_to_, &actor_send_m_); \
 	} while (0)
 /* As actor_send, after `delay_ms`. There is no cancel: receivers compare a token of their own. */
 void actor_send_after_msg(actor_id to, struct msg **m, uint64_t delay_ms);
 #define actor_send_after(to, typed, delay_ms) \
 	do { \
+		actor_id actor_send_to_ = (to); \
 		struct msg *actor_send_m_ = &(*(typed))->m; \
 		*(typed) = NULL; \
-		actor_send_after_msg((to), &actor_send_m_, (delay_ms)); \
+		actor_send_after_msg(actor_send_to_, &actor_send_m_, (delay_ms)); \
 	} while (0)
 /* Inside a handler: hand the message being handled to another actor (same kind must be in its protocol), or send
  * it back to its sender as `kind` (struct type must be the same). The runtime will not free it. */

@@ -24,7 +24,7 @@ bool address_parse(struct span text, struct address *out)
 	char copy[INET6_ADDRSTRLEN + 1];
 
 	*out = (struct address){ 0 };
-	if (text.n >= sizeof(copy))
+	if (text.n == 0 || text.n >= sizeof(copy) || memchr(text.p, '\0', text.n))
 		return false;
 	memcpy(copy, text.p, text.n);
 	copy[text.n] = '\0';

@@ -360,12 +360,12 @@ void conn_close(struct conn *c)
 
 /* --- TLS --- */
 
-void conn_start_tls(struct conn *c, struct tls_store *store, const char *alpn)
+void conn_start_tls(struct conn *c, struct tls_store *store, const char *host, const char *alpn)
 {
 	if (c->phase != CONN_OPEN || c->doomed)
 		return;
 	ASSERT(!c->handshaking && !c->secure && (store || c->carrier->simulated));
-	c->tls = store ? conn_tls_new(c, store, alpn) : NULL;
+	c->tls = store ? conn_tls_new(c, store, host, alpn) : NULL;
 	c->handshaking = true;
 	if (!c->in_input && buf_len(&c->kept)) /* in on_input: judged when it returns */
 		end_later(c, CONN_END_TLS);

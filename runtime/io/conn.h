@@ -53,11 +53,12 @@ void conn_free(struct conn *c);
 void conn_set_events(struct conn *c, const struct conn_events *events, void *ctx);
 void conn_set_limits(struct conn *c, const struct conn_limits *limits); /* borrowed, must outlive c */
 
-/* Starts a server handshake. What was written before leaves in clear text first; what is written meanwhile waits for the
+/* Starts a server handshake, with the certificate of the name the client asks for (SNI), else that of `host` (a stream's
+ * `to`; NULL = the default). What was written before leaves in clear text first; what is written meanwhile waits for the
  * end of the handshake. `alpn`: comma list of protocols we speak ("xmpp-client" or "http/1.1"), borrowed for the life of c;
  * a client that offers only others is refused. Store NULL, on a memory connection: it succeeds at the end of the turn and
  * nothing is encrypted. */
-void conn_start_tls(struct conn *c, struct tls_store *store, const char *alpn);
+void conn_start_tls(struct conn *c, struct tls_store *store, const char *host, const char *alpn);
 bool conn_is_secure(const struct conn *c);
 struct span conn_server_name(const struct conn *c); /* SNI, empty when none */
 /* Channel bindings (RFC 9266, RFC 5929); bytes written, 0 when this connection has none. tls-exporter: TLS 1.3 only. */

@@ -8,8 +8,6 @@
  *      into the worker's list of those with something to do (conn_worker_todo).
  *   3. sent + unsent = queued: a byte of output is in `out`, or in the ciphertext that stands for it, or was sent.
  *   4. `kept` is only changed outside on_input, because on_input may be looking at it. */
-#include <ev.h>
-
 #include "runtime/io/conn.h"
 #include "runtime/mem/list.h"
 #include "runtime/mem/wheel.h"
@@ -30,6 +28,7 @@ struct conn_carrier {
 	int (*receive)(struct conn *c, char *to, size_t room, bool *more); /* more: it would be worth asking again */
 	int (*transmit)(struct conn *c, struct span bytes);
 	void (*watch)(struct conn *c); /* what is waited for has changed */
+	void (*ready)(struct conn *c, uint32_t events); /* the kernel says so; calls back. Sockets only */
 	void (*shut)(struct conn *c);  /* no output will follow */
 	void (*close)(struct conn *c); /* the end, at once */
 	void (*fini)(struct conn *c);  /* before the memory goes; NULL = nothing */
@@ -37,7 +36,6 @@ struct conn_carrier {
 };
 
 struct conn {
-	ev_io io; /* sockets only */
 	struct list link; /* the worker's todo list */
 	struct wheel_node deadline; /* of the handshake, of a stall, or of lingering: see conn_due */
 	const struct conn_carrier *carrier;
@@ -49,6 +47,7 @@ struct conn {
 	struct buf out, kept;
 	uint64_t sent;
 	struct address peer;
+	int fd; /* sockets only */
 	uint16_t worker;
 	uint8_t phase;   /* enum conn_phase */
 	uint8_t doomed;  /* 1 + enum conn_end: ends at the end of the turn; 0 = not */
@@ -60,7 +59,7 @@ struct conn {
 	bool took : 1;     /* it took some since the stall deadline was set */
 	bool moved : 1;    /* `sent` has grown since on_sent */
 	bool eof : 1;      /* the peer sends no more */
-	bool watches_input : 1, watches_output : 1;
+	uint8_t watched; /* EPOLLIN, EPOLLOUT: what the kernel was asked to tell */
 };
 
 static inline int conn_failure(enum conn_end why)
@@ -102,10 +101,12 @@ void conn_worker_turn_end(unsigned worker);
 void conn_worker_set_deadline(struct conn *c, uint32_t ms);
 char *conn_worker_scratch(const struct conn *c);        /* CONN_SCRATCH_BYTES */
 char *conn_worker_cipher_scratch(const struct conn *c); /* as many; what was received under TLS */
-struct ev_loop *conn_worker_loop(const struct conn *c);
+bool conn_worker_has_loop(const struct conn *c);        /* false under simulation */
+/* Asks the kernel to tell of these EPOLL events of c->fd, and of no others; 0 = none. */
+void conn_worker_watch(struct conn *c, uint32_t events);
 
 /* --- conn_tls.c --- */
-struct conn_tls *conn_tls_new(struct conn *c, struct tls_store *store, const char *alpn);
+struct conn_tls *conn_tls_new(struct conn *c, struct tls_store *store, const char *host, const char *alpn);
 void conn_tls_free(struct conn_tls *t);
 int conn_tls_receive(struct conn *c, char *to, bool *more); /* room for CONN_SCRATCH_BYTES */
 int conn_tls_transmit(struct conn *c);

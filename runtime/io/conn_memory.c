@@ -96,6 +96,8 @@ void conn_memory_feed(struct conn *c, struct span bytes)
 	}
 	entered = conn_worker_enter(c);
 	conn_read(c, false);
+	if (conn_is_live(c))
+		memory_watch(c);
 	conn_worker_leave(c, entered);
 }
 

@@ -91,13 +91,13 @@ static void count_key_updates(int writing, int version, int type, const void *by
 	t->flooded = ++t->key_updates > KEY_UPDATES_A_MINUTE;
 }
 
-struct conn_tls *conn_tls_new(struct conn *c, struct tls_store *store, const char *alpn)
+struct conn_tls *conn_tls_new(struct conn *c, struct tls_store *store, const char *host, const char *alpn)
 {
 	struct conn_tls *t = xcalloc(1, sizeof(*t));
 	BIO *bio;
 
 	pthread_once(&bio_once, make_bio_method);
-	t->ssl = tls_server(store, alpn, &t->held);
+	t->ssl = tls_server(store, host, alpn, &t->held);
 	bio = BIO_new(bio_method);
 	ASSERT(bio);
 	BIO_set_data(bio, t);

@@ -1,6 +1,14 @@
 /* What the connections of one worker share: buffers for reading, the list of those with something to do at the end of the
- * turn, deadlines. It exists while there are connections. Only its own worker touches it. */
+ * turn, deadlines, an epoll set. It exists while there are connections. Only its own worker touches it.
+ *
+ * The epoll set is ours, watched by the worker's loop as one descriptor, because connections move between workers: libev
+ * leaves a descriptor it has stopped watching in its set until an event comes for it, and when that event is the end of a
+ * connection that another worker just closed, it has to make the whole set anew. */
+#include <errno.h>
+#include <ev.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include "runtime/actor/engine.h"
 #include "runtime/io/conn_inner.h"
@@ -8,6 +16,7 @@
 
 #define WORKERS_MAX 256u /* as many as basic-conf/workers allows */
 #define TICK_MS 50u
+#define EVENTS_A_TURN 64
 
 struct conn_worker {
 	_Alignas(64) struct ev_loop *loop; /* NULL under simulation */
@@ -15,6 +24,10 @@ struct conn_worker {
 	struct list todo;
 	struct wheel *deadlines;
 	ev_timer clock, again;
+	int epoll;
+	ev_io any; /* whether something is ready in the epoll set */
+	struct epoll_event ready[EVENTS_A_TURN]; /* of the present turn; data NULL: the connection has gone */
+	int ready_count;
 	uint64_t clock_ms; /* when the clock rings; 0 = it does not */
 	char *scratch, *cipher_scratch;
 	unsigned entered; /* callbacks that may be on the stack, using the scratch */
@@ -22,6 +35,8 @@ struct conn_worker {
 };
 
 static struct conn_worker workers[WORKERS_MAX];
+
+static void close_worker(struct conn_worker *w);
 
 static struct conn_worker *worker_of(const struct conn *c)
 {
@@ -42,9 +57,9 @@ char *conn_worker_cipher_scratch(const struct conn *c)
 	return w->cipher_scratch;
 }
 
-struct ev_loop *conn_worker_loop(const struct conn *c)
+bool conn_worker_has_loop(const struct conn *c)
 {
-	return worker_of(c)->loop;
+	return worker_of(c)->loop != NULL;
 }
 
 /* --- deadlines: the clock only runs while there is one --- */
@@ -97,6 +112,52 @@ void conn_worker_set_deadline(struct conn *c, uint32_t ms)
 		arm_clock(w); /* a cleared one may ring in vain */
 }
 
+/* --- the epoll set --- */
+
+void conn_worker_watch(struct conn *c, uint32_t events)
+{
+	struct conn_worker *w = worker_of(c);
+	struct epoll_event e = { .events = events, .data.ptr = c };
+	int what = events == 0 ? EPOLL_CTL_DEL : c->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+
+	if (c->watched == events)
+		return;
+	c->watched = (uint8_t)events;
+	if (epoll_ctl(w->epoll, what, c->fd, &e) != 0) {
+		ASSERT(what == EPOLL_CTL_ADD && (errno == ENOSPC || errno == ENOMEM)); /* fs.epoll.max_user_watches */
+		c->watched = 0;
+		c->doomed = 1 + CONN_END_RESET;
+		conn_worker_todo(c);
+	}
+	if (events == 0)
+		for (int i = 0; i < w->ready_count; i++)
+			if (w->ready[i].data.ptr == c)
+				w->ready[i].data.ptr = NULL;
+}
+
+static void on_any(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct conn_worker *w = io->data;
+
+	(void)loop;
+	(void)events;
+	w->entered++; /* it stays, even if all connections go */
+	w->ready_count = epoll_wait(w->epoll, w->ready, EVENTS_A_TURN, 0);
+	for (int i = 0; i < w->ready_count; i++) {
+		struct conn *c = w->ready[i].data.ptr;
+		bool entered;
+
+		if (!c)
+			continue;
+		entered = conn_worker_enter(c);
+		c->carrier->ready(c, w->ready[i].events);
+		conn_worker_leave(c, entered);
+	}
+	w->ready_count = 0;
+	w->entered--;
+	close_worker(w);
+}
+
 /* --- the worker's own life --- */
 
 static void on_again(struct ev_loop *loop, ev_timer *timer, int events)
@@ -116,6 +177,14 @@ static void open_worker(struct conn_worker *w)
 	ev_timer_init(&w->again, on_again, 0., 0.);
 	w->clock.data = w;
 	w->clock_ms = 0;
+	if (!w->loop)
+		return;
+	w->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (w->epoll < 0)
+		BUG("no epoll set");
+	ev_io_init(&w->any, on_any, w->epoll, EV_READ);
+	w->any.data = w;
+	ev_io_start(w->loop, &w->any);
 }
 
 static void close_worker(struct conn_worker *w)
@@ -125,6 +194,8 @@ static void close_worker(struct conn_worker *w)
 	if (w->loop) {
 		ev_timer_stop(w->loop, &w->clock);
 		ev_timer_stop(w->loop, &w->again);
+		ev_io_stop(w->loop, &w->any);
+		close(w->epoll);
 	}
 	wheel_free(w->deadlines);
 	free(w->scratch);

@@ -102,17 +102,18 @@ static enum http_progress refuse(int code, int *status)
 	return HTTP_REFUSED;
 }
 
-/* The first line that looks wrong is refused before the rest has come: an endless one, or something that is no HTTP. */
+/* What cannot become a request is refused before the rest has come: an endless line, endless headers, no HTTP at all. */
 static int check_unfinished(const struct http_limits *l, const char *bytes, size_t n)
 {
-	const char *end = memchr(bytes, '\n', n);
-	size_t line = end ? (size_t)(end - bytes) : n;
+	size_t skip = n >= 2 && memcmp(bytes, "\r\n", 2) == 0 ? 2 : 0;
+	const char *line = bytes + skip, *end = memchr(line, '\n', n - skip);
+	size_t line_n = end ? (size_t)(end - line) : n - skip, rest_n = n - skip - line_n;
 
-	if (l->line_bytes && line > l->line_bytes)
-		return 414;
-	if (n && !(*bytes >= 'A' && *bytes <= 'Z') && *bytes != '\r' && *bytes != '\n')
+	if (line_n && !(*line >= 'A' && *line <= 'Z') && *bytes != '\r')
 		return 400;
-	if (l->header_bytes && n > (size_t)l->line_bytes + l->header_bytes)
+	if (l->line_bytes && line_n > (size_t)l->line_bytes + 1) /* with its CR */
+		return 414;
+	if (l->header_bytes && rest_n > (size_t)l->header_bytes + 3) /* with LF ahead and the beginning of a blank line */
 		return 431;
 	return 0;
 }
@@ -135,7 +136,7 @@ static int64_t find_head_end(struct http_reader *r, const char *bytes, size_t n)
 
 static int check_method(struct span method)
 {
-	if (method.n == 0)
+	if (method.n == 0 || *method.p == '-')
 		return 400;
 	for (size_t i = 0; i < method.n; i++)
 		if ((method.p[i] < 'A' || method.p[i] > 'Z') && method.p[i] != '-')
@@ -167,8 +168,8 @@ static int parse_target(struct http_request *out)
 		if ((unsigned char)out->target.p[i] <= 0x20 || (unsigned char)out->target.p[i] >= 0x7f || out->target.p[i] == '#')
 			return 400;
 	rest = (struct span){ out->target.p + skipped, out->target.n - skipped };
-	if (!(rest.n && *rest.p == '/') && authority.n == 0 &&
-	    !(span_is(rest, "*") && span_is(out->method, "OPTIONS")))
+	if (skipped ? authority.n == 0
+		    : *rest.p != '/' && !(span_is(rest, "*") && span_is(out->method, "OPTIONS")))
 		return 400;
 	query = rest.n ? memchr(rest.p, '?', rest.n) : NULL;
 	out->path = (struct span){ rest.p, query ? (size_t)(query - rest.p) : rest.n };
@@ -191,7 +192,7 @@ static int parse_line(struct span line, struct http_request *out)
 	if (status)
 		return status;
 	second = memchr(first + 1, ' ', line.n - out->method.n - 1);
-	if (!second)
+	if (!second || second == first + 1)
 		return 400;
 	out->target = (struct span){ first + 1, (size_t)(second - first - 1) };
 	version = (struct span){ second + 1, line.n - out->method.n - out->target.n - 2 };

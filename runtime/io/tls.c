@@ -64,10 +64,10 @@ static size_t lower(const char *text, size_t n, char out[256])
 }
 
 /* The name itself, or the wildcard that stands for its first label. */
-static SSL_CTX *find(const struct tls_set *set, const char *host)
+static SSL_CTX *find(const struct tls_set *set, struct span host)
 {
 	char name[256];
-	size_t n = lower(host, strlen(host), name);
+	size_t n = lower(host.p, host.n, name);
 	SSL_CTX *exact = n ? map_find(set->by_name, (struct span){ name, n }) : NULL;
 	char *dot = n ? memchr(name, '.', n) : NULL;
 
@@ -108,17 +108,43 @@ static void name_by_certificate(struct tls_set *set, SSL_CTX *ctx)
 
 /* --- choosing during the handshake --- */
 
+/* The host of a server_name extension (RFC 6066 3: one list with one name of type 0), or nothing. */
+static struct span asked_host(const unsigned char *extension, size_t n)
+{
+	struct span host;
+
+	if (n < 5 || extension[2] != TLSEXT_NAMETYPE_host_name)
+		return SPAN_NONE;
+	host = (struct span){ (const char *)extension + 5, (size_t)extension[3] << 8 | extension[4] };
+	return host.n + 5 <= n && !memchr(host.p, '\0', host.n) ? host : SPAN_NONE;
+}
+
+/* Before anything else is looked at, so that a session is only resumed by the context it belongs to: OpenSSL's own callback
+ * for the name comes after that. A stranger's name leaves the default certificate, and the client decides. */
 static int choose_certificate(SSL *ssl, int *alert, void *opaque)
 {
-	const char *host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-	SSL_CTX *ctx = host ? find(opaque, host) : NULL;
+	const unsigned char *extension;
+	size_t n;
+	struct span host;
+	SSL_CTX *ctx;
 
 	(void)alert;
-	if (!ctx) /* a stranger's name: the default certificate, and the client decides */
-		return SSL_TLSEXT_ERR_NOACK;
-	if (ctx != SSL_get_SSL_CTX(ssl) && !SSL_set_SSL_CTX(ssl, ctx))
-		return SSL_TLSEXT_ERR_ALERT_FATAL;
-	return SSL_TLSEXT_ERR_OK;
+	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &extension, &n) != 1)
+		return SSL_CLIENT_HELLO_SUCCESS;
+	host = asked_host(extension, n);
+	ctx = find(opaque, host);
+	if (ctx && ctx != SSL_get_SSL_CTX(ssl) && !SSL_set_SSL_CTX(ssl, ctx))
+		return SSL_CLIENT_HELLO_ERROR;
+	return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+/* Tells the client whether its name was known. */
+static int acknowledge_name(SSL *ssl, int *alert, void *opaque)
+{
+	const char *host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+	(void)alert;
+	return host && find(opaque, span_of(host)) ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
 /* `offered` is a list of length-prefixed names, checked by OpenSSL. */
@@ -151,10 +177,11 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-SSL *tls_server(struct tls_store *s, const char *alpn, struct tls_set **held)
+SSL *tls_server(struct tls_store *s, const char *host, const char *alpn, struct tls_set **held)
 {
 	struct tls_set *set = hold(s);
-	SSL *ssl = SSL_new(set->fallback);
+	SSL_CTX *ctx = host ? find(set, span_of(host)) : NULL;
+	SSL *ssl = SSL_new(ctx ? ctx : set->fallback);
 
 	ASSERT(ssl && alpn && *alpn);
 	SSL_set_app_data(ssl, (char *)(uintptr_t)alpn);
@@ -193,7 +220,8 @@ static SSL_CTX *add_file(struct tls_set *set, const char *path, const char *host
 
 	if (!ctx)
 		return NULL;
-	SSL_CTX_set_tlsext_servername_callback(ctx, choose_certificate);
+	SSL_CTX_set_client_hello_cb(ctx, choose_certificate, set);
+	SSL_CTX_set_tlsext_servername_callback(ctx, acknowledge_name);
 	SSL_CTX_set_tlsext_servername_arg(ctx, set);
 	SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
 	set->contexts[set->count++] = ctx;
@@ -215,7 +243,7 @@ static SSL_CTX *add_existing(const struct tls_store *s, struct tls_set *set, con
  * self-signed one. */
 static SSL_CTX *add_missing(const struct tls_store *s, struct tls_set *set, const char *host, char **error)
 {
-	SSL_CTX *ctx = find(set, host);
+	SSL_CTX *ctx = find(set, span_of(host));
 	char *path;
 
 	if (ctx)

@@ -42,11 +42,34 @@ static int no_password(char *to, int room, int writing, void *asked)
 	return -1;
 }
 
+/* Whether the last reading failed because no further block came. */
 static bool is_end_of_file(void)
 {
 	unsigned long error = ERR_peek_last_error();
 
 	return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+}
+
+static bool has_key_block(BIO *file)
+{
+	static const char ending[] = "PRIVATE KEY";
+	char *name, *header;
+	unsigned char *bytes;
+	long n;
+	bool found = false;
+
+	(void)BIO_reset(file);
+	while (!found && PEM_read_bio(file, &name, &header, &bytes, &n)) {
+		size_t name_n = strlen(name);
+
+		found = name_n >= sizeof(ending) - 1 && strcmp(name + name_n - (sizeof(ending) - 1), ending) == 0;
+		OPENSSL_free(name);
+		OPENSSL_free(header);
+		OPENSSL_clear_free(bytes, (size_t)n);
+	}
+	if (!found && is_end_of_file())
+		ERR_clear_error();
+	return found;
 }
 
 /* NULL when key and certificates are there, or what is wrong. */
@@ -58,13 +81,8 @@ static const char *read_blocks(BIO *file, struct pem *out)
 	out->key = PEM_read_bio_PrivateKey(file, NULL, no_password, &asked);
 	if (asked)
 		return "the private key is encrypted, and nobody can be asked for its password";
-	if (!out->key) {
-		bool none = is_end_of_file();
-
-		if (none)
-			ERR_clear_error();
-		return none ? "no private key in it" : "the private key cannot be read";
-	}
+	if (!out->key)
+		return has_key_block(file) ? "the private key cannot be read" : "no private key in it";
 	(void)BIO_reset(file);
 	while ((cert = PEM_read_bio_X509(file, NULL, NULL, NULL)))
 		sk_X509_push(out->certificates, cert);

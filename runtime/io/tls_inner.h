@@ -6,9 +6,10 @@
 
 /* --- tls.c --- */
 struct tls_set; /* the contexts of one reading of the files, counted */
-/* A server side that speaks one of `alpn` (comma list, borrowed until it is freed). It looks into *held while it chooses
+/* A server side that speaks one of `alpn` (comma list, borrowed until it is freed), for `host` (NULL = the default) unless
+ * the client names another. It looks into *held while it chooses
  * the certificate: unhold when the handshake is over. */
-SSL *tls_server(struct tls_store *s, const char *alpn, struct tls_set **held);
+SSL *tls_server(struct tls_store *s, const char *host, const char *alpn, struct tls_set **held);
 void tls_unhold(struct tls_set *set); /* NULL does nothing */
 
 /* --- tls_context.c: one PEM file --- */

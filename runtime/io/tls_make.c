@@ -95,8 +95,8 @@ static X509 *make_certificate(EVP_PKEY *key, const char *host)
 	if (cert && X509_set_version(cert, X509_VERSION_3) == 1 && set_serial(cert) && set_names(cert, host) &&
 	    X509_time_adj_ex(X509_getm_notBefore(cert), 0, -3600, &now) && /* clients' clocks differ */
 	    X509_time_adj_ex(X509_getm_notAfter(cert), VALID_DAYS - 1, 0, &now) && X509_set_pubkey(cert, key) == 1 &&
-	    add_extension(cert, NID_basic_constraints, "critical,CA:FALSE") &&
-	    add_extension(cert, NID_key_usage, "critical,digitalSignature") &&
+	    add_extension(cert, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
+	    add_extension(cert, NID_key_usage, "critical,digitalSignature,keyCertSign") &&
 	    add_extension(cert, NID_ext_key_usage, "serverAuth") && add_alternative_names(cert, host) &&
 	    X509_sign(cert, key, EVP_sha256()) > 0)
 		return cert;

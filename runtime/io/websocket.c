@@ -36,7 +36,6 @@ struct websocket {
 static ssize_t take_input(uint8_t *to, size_t n, int flags, void *opaque)
 {
 	struct websocket *w = opaque;
-
 	uint64_t most = w->in_frame ? w->frame_left : 1;
 
 	(void)flags;
@@ -232,7 +231,8 @@ static void finish_message(struct websocket *w, struct buf *out)
 {
 	uint8_t opcode = w->opcode;
 
-	w->opcode = w->fragments = 0;
+	w->opcode = 0;
+	w->fragments = 0;
 	if (opcode != WSLAY_TEXT_FRAME) {
 		end_with(w, 1003, out); /* XMPP is text (RFC 7395 3.2) */
 		return;
@@ -296,9 +296,9 @@ size_t websocket_feed(struct websocket *w, struct span bytes, uint64_t now_ms, s
 	size_t left;
 
 	w->input = bytes;
-	w->stop = w->closed;
+	w->stop = false;
 	need_frames(w);
-	while (!w->stop) {
+	while (!w->stop && !w->closed) {
 		ssize_t n;
 
 		memset(&f, 0, sizeof(f));

@@ -1,0 +1,8 @@
+unit_test(runtime/io/address runtime)
+unit_test(runtime/io/http runtime)
+unit_test(runtime/io/websocket runtime)
+unit_test(runtime/io/tls runtime)
+unit_test(runtime/io/conn runtime)
+unit_test(runtime/io/conn_tls runtime)
+unit_test(runtime/io/conn_memory runtime)
+unit_test(runtime/io/listener runtime)
