@@ -37,5 +37,8 @@
 #define NS_NICK "http://jabber.org/protocol/nick"
 #define NS_ADDRESS "http://jabber.org/protocol/address"
 #define NS_XRD "http://docs.oasis-open.org/ns/xri/xrd-1.0"
+#define NS_MUC_USER "http://jabber.org/protocol/muc#user"
+/* No URI, but shown by service discovery (XEP-0160). */
+#define NS_MSGOFFLINE "msgoffline"
 /* Switchboard's own: notices and the stamp on redirected messages (docs/live-chat-protocol.md). */
 #define NS_DESK "urn:switchboard:desk:1"

@@ -232,7 +232,7 @@ static enum sasl_step client_final(struct sasl_exchange *x, struct span message,
 
 	while (rest.n) /* extensions may stand in between; the proof is last */
 		last = take_field(&rest);
-	proof_text = value_of(last, 'p');
+	proof_text = last.p && last.p + last.n == message.p + message.n ? value_of(last, 'p') : SPAN_NONE; /* no comma behind it */
 	if (!binding.p || !nonce.p || !proof_text.p || !sasl_decode(proof_text, &proof) ||
 	    buf_len(&proof) != credential_hash_bytes(s->hash))
 		step = sasl_fail(x, SASL_FAIL_MALFORMED_REQUEST);

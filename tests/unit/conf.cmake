@@ -1,0 +1,5 @@
+unit_test(conf/properties conf)
+unit_test(conf/option conf)
+unit_test(conf/config conf)
+unit_test(conf/lists conf)
+unit_test(conf/dump conf)

@@ -1,0 +1,371 @@
+#include "tests/support/check.h"
+
+#include "tests/unit/conf/load.h"
+
+static void an_empty_file_gives_the_defaults(void **state)
+{
+	struct loaded l = load("");
+
+	(void)state;
+	assert_int_equal(l.problems.count, 0);
+	assert_int_equal(l.c->bosh_max_wait, 60);
+	assert_int_equal(l.c->desk_capacity, 5);
+	assert_int_equal(l.c->store_limit, 100);
+	assert_int_equal(l.c->plain_without_tls, CONFIG_PLAIN_LOOPBACK);
+	assert_false(l.c->db_write_online_status);
+	assert_string_equal(l.c->user_db_uri, "sqlite:data/switchboard.db");
+	assert_int_equal(l.c->vhost_count, 1);
+	assert_string_equal(l.c->vhosts[0].name, "localhost");
+	assert_int_equal(l.c->listener_count, 5);
+	unload(&l);
+}
+
+static void the_users_lines_work_verbatim(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	EXPECT(l,
+	       "message-router/components/msg-receivers/id-names[s]=bosh,cl-comp,eventbus,s2s,sess-man\n"
+	       "--bosh-ports=5280,5281\n"
+	       "bosh/connections/5281/socket=ssl\n"
+	       "bosh/connections/5281/type=accept\n",
+	       "1 warning: component 'cl-comp' is accepted, but not built yet", "1 warning: component 'eventbus' is accepted",
+	       "1 warning: component 's2s' is accepted");
+	assert_false(config_has_fatal(&l.problems));
+	for (int i = 0; i < CONFIG_COMPONENT_COUNT; i++)
+		assert_int_equal(l.c->components[i], i == CONFIG_COMPONENT_bosh || i == CONFIG_COMPONENT_sess_man);
+	assert_int_equal(l.c->listener_count, 2);
+	assert_int_equal(l.c->listeners[0].port, 5280);
+	assert_int_equal(l.c->listeners[0].socket, CONFIG_SOCKET_PLAIN);
+	assert_int_equal(l.c->listeners[1].port, 5281);
+	assert_int_equal(l.c->listeners[1].socket, CONFIG_SOCKET_SSL);
+	assert_int_equal(l.c->listeners[1].component, CONFIG_COMPONENT_bosh);
+	unload(&l);
+}
+
+/* The form in which the lines were printed once, glued together. */
+static void a_missing_line_break_is_pointed_out(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	EXPECT(l, "--bosh-ports=5280,5281bosh/connections/5281/socket=sslbosh/connections/5281/type=accept\n",
+	       "1 error: '5281bosh/connections/5281/socket=sslbosh/connections/5281/type=accept' is no port number (1 to 65535); "
+	       "is a line break missing behind the ports?");
+	unload(&l);
+}
+
+static void many_mistakes_are_all_reported_with_their_lines(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	EXPECT(l,
+	       "# a comment\n"
+	       "--virt-hosts=good.example,bad..example:anon\n"
+	       "--bosh-port=5280\n"
+	       "bosh/max-wait[I]=ninety\n"
+	       "bosh/max-pause[I]=999999\n"
+	       "bosh/max-inactivity=30\n"
+	       "sess-man/desk/seat-policy=fairest\n"
+	       "sess-man/desk/seats[s]=alice@good.example,bob\n"
+	       "capacity[I]=5\n"
+	       "bosh/pages[B]=maybe\n"
+	       "--cluster-mode=true\n"
+	       "my-component/its/key=kept\n"
+	       "c2s/no-such-setting-here=1\n"
+	       "sess-man/plugins[s]=jabber:iq:roster,nonsense,zlib\n"
+	       "bosh/connections/5280/socket=quic\n"
+	       "--user-db=mysql\n"
+	       "--new-connections-throttling=5222:200,fast\n"
+	       "--c2s-ports=5222,70000\n"
+	       "sess-man/limits/exempt-addresses[s]=127.0.0.1,somewhere\n"
+	       "amp/store-limit[L]=1\n"
+	       "amp/store-limit[L]=\\u00zz\n",
+	       "21 warning: \\u is not followed by four hexadecimal digits",
+	       "21 warning: amp/store-limit was set on line 20 already; this one counts",
+	       "3 warning: unknown setting --bosh-port; did you mean --bosh-ports?",
+	       "4 error: 'ninety' is no number; bosh/max-wait takes 1 to 600 s",
+	       "5 error: 999999 is out of range; bosh/max-pause takes 0 to 3600 s",
+	       "6 warning: bosh/max-inactivity should be written bosh/max-inactivity[I]; the value is taken as that",
+	       "7 error: 'fairest' is not known; sess-man/desk/seat-policy takes one of least-chats|round-robin|random|hash",
+	       "9 warning: 'capacity' is no setting: a key needs at least component_name/key_name",
+	       "10 error: 'maybe' is neither true nor false; bosh/pages takes true or false",
+	       "11 warning: --cluster-mode is accepted and has no effect: Clustering.",
+	       "13 warning: unknown setting c2s/no-such-setting-here; it is kept for extensions",
+	       "21 error: 'u00zz' is no number",
+	       "14 warning: no implementation found for plugin 'nonsense'; it is skipped",
+	       "14 warning: plugin 'zlib' is accepted, but not built yet",
+	       "2 error: 'bad..example' is no domain name",
+	       "17 error: 'fast' is no PORT:RATE",
+	       "18 error: '70000' is no port number (1 to 65535)",
+	       "15 error: socket 'quic' is not known; take plain, ssl or tls",
+	       "16 error: --user-db=mysql is not built; take sqlite",
+	       "8 warning: 'bob' has no @; write name@domain",
+	       "19 error: 'somewhere' is no address");
+	assert_true(config_has_fatal(&l.problems));
+	assert_int_equal(l.c->bosh_max_inactivity, 30);
+	assert_string_equal(config_raw_value(l.c, "my-component/its/key"), "kept");
+	assert_null(config_raw_value(l.c, "my-component/its/other"));
+	unload(&l);
+}
+
+static void a_suffix_that_does_not_fit_is_a_warning_and_the_value_counts(void **state)
+{
+	static const struct {
+		const char *line, *problem;
+	} rows[] = {
+		{ "bosh/max-wait[I]=77", NULL },
+		{ "bosh/max-wait[L]=77", NULL },
+		{ "bosh/max-wait=77", "1 warning: bosh/max-wait should be written bosh/max-wait[I]" },
+		{ "bosh/max-wait[S]=77", "1 warning: bosh/max-wait should be written bosh/max-wait[I]" },
+		{ "bosh/pages[B]=false", NULL },
+		{ "bosh/pages=false", "1 warning: bosh/pages should be written bosh/pages[B]" },
+		{ "amp/store-limit[L]=5", NULL },
+		{ "amp/store-limit[I]=5", NULL },
+		{ "amp/store-limit=5", "1 warning: amp/store-limit should be written amp/store-limit[L]" },
+		{ "sess-man/desk/seats[s]=a@b", NULL },
+		{ "sess-man/desk/seats=a@b", "1 warning: sess-man/desk/seats should be written sess-man/desk/seats[s]" },
+		{ "sess-man/desk/name=desk", NULL },
+		{ "sess-man/desk/name[S]=desk", NULL },
+		{ "sess-man/desk/name[B]=desk",
+		  "1 warning: sess-man/desk/name should be written sess-man/desk/name without a type" },
+		{ "sess-man/desk/seat-policy=hash", NULL },
+		{ "sess-man/desk/seat-policy[S]=hash", NULL },
+		{ "--bosh-ports=5280,5281", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct loaded l = load(rows[i].line);
+
+		expect_problems(&l, &rows[i].problem, rows[i].problem != NULL);
+		assert_int_equal(l.c->bosh_max_wait, strstr(rows[i].line, "max-wait") ? 77 : 60);
+		unload(&l);
+	}
+}
+
+static void another_spelling_sets_the_same_option(void **state)
+{
+	static const char *const keys[] = { "amp/store-limit", "sess-man/plugins-conf/amp/store-limit",
+					    "sess-man/plugins-conf/msgoffline/store-limit" };
+	struct loaded l;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		char line[128];
+
+		snprintf(line, sizeof(line), "%s[L]=7", keys[i]);
+		l = load(line);
+		assert_int_equal(l.problems.count, 0);
+		assert_int_equal(l.c->store_limit, 7);
+		unload(&l);
+	}
+	/* between spellings, too, the later one counts */
+	l = load("amp/store-limit[L]=1\nsess-man/plugins-conf/amp/store-limit[L]=2\n");
+	assert_int_equal(l.c->store_limit, 2);
+	unload(&l);
+	l = load("amp/store-limit[L]=1\nsess-man/plugins-conf/amp/store-limit[L]=2\namp/store-limit[L]=3\n");
+	assert_int_equal(l.c->store_limit, 3);
+	unload(&l);
+}
+
+/* tigase-parity 2.4 */
+static void settings_of_plugins_have_three_forms(void **state)
+{
+	static const struct {
+		const char *text;
+		bool offline, os;
+		int64_t limit;
+	} rows[] = {
+		{ "", true, false, 100 },
+		{ "sess-man/plugins-conf/amp/msg-offline[B]=false", false, false, 100 },
+		{ "sess-man/plugins-conf/jabber\\:iq\\:version/show-os[B]=true", true, true, 100 },
+		{ "sess-man/plugins-conf/jabber:iq\\:version/show-os[B]=true", true, false, 100 }, /* ':' ends a key */
+		{ "sess-man/plugins-conf/zlib,amp/msg-offline[B]=false", false, false, 100 },
+		{ "sess-man/plugins-conf/amp,zlib/msg-offline[B]=false", false, false, 100 },
+		{ "sess-man/plugins-conf/amp,msgoffline/store-limit[L]=5", true, false, 5 },
+		{ "sess-man/plugins-conf/zlib/msg-offline[B]=false", true, false, 100 },
+		{ "sess-man/plugins-conf/am,p/msg-offline[B]=false", true, false, 100 },
+		{ "sess-man/plugins-conf/http\\://jabber.org/protocol/stats,amp/msg-offline[B]=false", false, false, 100 },
+		{ "sess-man/plugins-conf/msg-offline[B]=false", false, false, 100 },
+		{ "sess-man/plugins-conf/store-limit[L]=6", true, false, 6 },
+		/* common to all, but one of its own wins, in any order and form */
+		{ "sess-man/plugins-conf/msg-offline[B]=false\nsess-man/plugins-conf/amp/msg-offline[B]=true", true, false, 100 },
+		{ "sess-man/plugins-conf/amp/msg-offline[B]=true\nsess-man/plugins-conf/msg-offline[B]=false", true, false, 100 },
+		{ "sess-man/plugins-conf/amp,zlib/msg-offline[B]=true\nsess-man/plugins-conf/msg-offline[B]=false", true, false, 100 },
+		{ "amp/store-limit[L]=8\nsess-man/plugins-conf/store-limit[L]=6", true, false, 8 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct loaded l = load(rows[i].text);
+
+		if (l.c->msg_offline != rows[i].offline || l.c->version_os != rows[i].os || l.c->store_limit != rows[i].limit ||
+		    config_has_fatal(&l.problems))
+			fail_msg("'%s': offline %d, os %d, limit %lld", rows[i].text, l.c->msg_offline, l.c->version_os,
+				 (long long)l.c->store_limit);
+		unload(&l);
+	}
+}
+
+static void settings_of_extensions_are_kept_without_remark(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	l = load("my-comp/a/b/c[I]=1\n--my-very-own-global-option=2\nsess-man/plugins-conf/my-plugin/colour=red\n");
+	assert_int_equal(l.problems.count, 0);
+	assert_string_equal(config_raw_value(l.c, "my-comp/a/b/c"), "1");
+	assert_string_equal(config_raw_value(l.c, "--my-very-own-global-option"), "2");
+	assert_string_equal(config_raw_value(l.c, "sess-man/plugins-conf/my-plugin/colour"), "red");
+	unload(&l);
+}
+
+static void later_files_override_and_the_command_line_comes_first(void **state)
+{
+	char one[40], two[40];
+	const char *files[] = { one, two }, *extra[] = { "bosh/max-wait[I]=10", "bosh/max-pause[I]=10", "bosh/min-polling[I]=10" };
+	struct config_problems problems = { 0 };
+	struct config *c;
+
+	(void)state;
+	new_path(one);
+	new_path(two);
+	write_text(one, "bosh/max-pause[I]=20\nbosh/min-polling[I]=20");
+	write_text(two, "bosh/min-polling[I]=30");
+	c = config_load(files, 2, extra, 3, &problems);
+	assert_int_equal(problems.count, 0); /* two files may say the same */
+	assert_int_equal(c->bosh_max_wait, 10);
+	assert_int_equal(c->bosh_max_pause, 20);
+	assert_int_equal(c->bosh_min_polling, 30);
+	config_free(c);
+	unlink(one);
+	unlink(two);
+}
+
+static void a_file_that_cannot_be_read_is_named(void **state)
+{
+	const char *files[] = { "/nonexistent/init.properties", "/tmp" };
+	struct config_problems problems = { 0 };
+	struct config *c = config_load(files, 2, NULL, 0, &problems);
+
+	(void)state;
+	assert_int_equal(problems.count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_string_equal(problems.items[i].file, files[i]);
+		assert_int_equal(problems.items[i].line, 0);
+		assert_int_equal(problems.items[i].severity, CONFIG_FATAL);
+		assert_non_null(strstr(problems.items[i].text, "cannot be read"));
+	}
+	config_free(c);
+	config_problems_free(&problems);
+}
+
+static void rules_between_options_are_checked(void **state)
+{
+	static const struct {
+		const char *text, *problem;
+	} rows[] = {
+		{ "--user-db-uri=jdbc:mysql://h/db", "1 error: 'jdbc:mysql://h/db' does not fit --user-db=sqlite" },
+		{ "--user-db-uri=sqlite:", "1 error: 'sqlite:' does not fit" },
+		{ "bosh/hold-requests[I]=2", "1 error: bosh/hold-requests must be less than bosh/concurrent-requests (2)" },
+		{ "bosh/hold-requests[I]=2\nbosh/concurrent-requests[I]=3", NULL },
+		{ "sess-man/db-write-online-status[B]=true", "1 warning: online state is kept in memory only" },
+		{ "sess-man/db-write-online-status[B]=false", NULL },
+		{ "--ssl-certs-location=", "1 error: --ssl-certs-location names no directory" },
+		{ "sess-man/desk/name=help desk", "1 error: 'help desk' is no localpart" },
+		{ "sess-man/desk/name=", "1 error: '' is no localpart" },
+		{ "sess-man/desk/seats[s]=a@b/r", "1 warning: 'a@b/r' has a resource" },
+		{ "sess-man/desk/seats[s]=*", NULL },
+		{ "sess-man/desk/seats[s]=x1@b\nsess-man/desk/robots[s]=x*@b", "2 warning: x1@b is a seat too; it counts as a seat" },
+		{ "sess-man/desk/seat-auth=cookie", "1 warning: seat-auth=cookie has no effect without sess-man/desk/seats" },
+		{ "sess-man/desk/seat-auth=cookie\nsess-man/desk/seats[s]=a@b", NULL },
+		{ "sess-man/desk/cookie-cache-uri=nonsense", NULL }, /* not used, so not looked at */
+		{ "sess-man/plugins-conf/enabled-mechanisms[s]=PLAIN,SCRAM-SHA-512", "1 warning: SASL mechanism 'SCRAM-SHA-512' is not known" },
+		{ "--virt-hosts=a.example:sasl-mechanisms=PLAIN;NTLM", "1 warning: SASL mechanism 'NTLM' is not known" },
+		{ "monitor/metrics-allow[s]=10.0.0.0/8,::1,192.0.2.1", NULL },
+		{ "monitor/metrics-allow[s]=10.0.0.0/x", "1 error: '10.0.0.0/x' is no address" },
+		{ "monitor/metrics-allow[s]=10.0.0.0/", "1 error: '10.0.0.0/' is no address" },
+		{ "monitor/metrics-allow[s]=300.0.0.1", "1 error: '300.0.0.1' is no address" },
+		{ "--c2s-ports=\n--bosh-ports=\n--ws2s-ports=", "0 warning: no port is opened: no client can connect" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct loaded l = load(rows[i].text);
+
+		expect_problems(&l, &rows[i].problem, rows[i].problem != NULL);
+		unload(&l);
+	}
+}
+
+static void the_address_of_the_cookie_cache_has_one_form(void **state)
+{
+	static const struct {
+		const char *uri;
+		bool ok;
+	} rows[] = {
+		{ "redis://127.0.0.1:6379/0", true }, { "redis://cache.example:6380/15", true },
+		{ "redis://:secret@h:1/0", true },
+		{ "redis://user:secret@h:65535/0", true }, { "redis://h:0/0", false }, { "redis://h:65536/0", false },
+		{ "redis://h:6379", false },
+		{ "redis://h/0", false }, { "redis://h:6379/x", false }, { "redis://h:6379/0x", false },
+		{ "redis://:6379/0", false },
+		{ "memcached://h:6379/0", false }, { "h:6379/0", false }, { "", false }, { "redis://h:-1/0", false },
+		{ "redis://h:6379/-1", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char text[256];
+		struct loaded l;
+
+		snprintf(text, sizeof(text), "sess-man/desk/seat-auth=cookie\nsess-man/desk/seats[s]=a@b\nsess-man/desk/cookie-cache-uri=%s",
+			 rows[i].uri);
+		l = load(text);
+		if (config_has_fatal(&l.problems) == rows[i].ok)
+			fail_msg("'%s'", rows[i].uri);
+		/* a password in it is not repeated in the report */
+		for (size_t k = 0; k < l.problems.count; k++)
+			assert_null(strstr(l.problems.items[k].text, "secret"));
+		unload(&l);
+	}
+}
+
+static void a_configuration_for_tests_has_no_files(void **state)
+{
+	struct config *c = config_for_test("--virt-hosts=a.example\nsess-man/desk/capacity[I]=2\n");
+
+	(void)state;
+	assert_string_equal(c->config_dump_file, "none");
+	assert_int_equal(c->desk_capacity, 2);
+	assert_string_equal(c->vhosts[0].name, "a.example");
+	config_free(c);
+	config_free(NULL);
+	c = config_for_test(NULL);
+	assert_string_equal(c->vhosts[0].name, "localhost");
+	config_free(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_empty_file_gives_the_defaults),
+		cmocka_unit_test(the_users_lines_work_verbatim),
+		cmocka_unit_test(a_missing_line_break_is_pointed_out),
+		cmocka_unit_test(many_mistakes_are_all_reported_with_their_lines),
+		cmocka_unit_test(a_suffix_that_does_not_fit_is_a_warning_and_the_value_counts),
+		cmocka_unit_test(another_spelling_sets_the_same_option),
+		cmocka_unit_test(settings_of_plugins_have_three_forms),
+		cmocka_unit_test(settings_of_extensions_are_kept_without_remark),
+		cmocka_unit_test(later_files_override_and_the_command_line_comes_first),
+		cmocka_unit_test(a_file_that_cannot_be_read_is_named),
+		cmocka_unit_test(rules_between_options_are_checked),
+		cmocka_unit_test(the_address_of_the_cookie_cache_has_one_form),
+		cmocka_unit_test(a_configuration_for_tests_has_no_files),
+	};
+
+	return RUN(tests);
+}

@@ -1,0 +1,7 @@
+unit_test(storage/memory storage)
+unit_test(storage/sqlite storage)
+unit_test(storage/durability storage)
+foreach(target storage_memory storage_sqlite storage_durability)
+	target_sources(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests/support/store_suite.c
+		${CMAKE_SOURCE_DIR}/tests/support/store_random.c)
+endforeach()

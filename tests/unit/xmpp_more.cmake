@@ -1,0 +1,3 @@
+unit_test(xmpp/sasl/credential xmpp)
+unit_test(xmpp/sasl/sasl xmpp)
+unit_test(xmpp/sasl/scram xmpp)

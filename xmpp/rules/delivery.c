@@ -1,0 +1,83 @@
+#include "xmpp/rules/delivery.h"
+
+#include "xmpp/ns.h"
+
+/* What is the same for the rules: the rows of the table. */
+enum class {
+	MESSAGE_NORMAL, MESSAGE_CHAT, MESSAGE_GROUPCHAT, MESSAGE_HEADLINE, MESSAGE_ERROR,
+	PRESENCE_STATE,        /* available, unavailable */
+	PRESENCE_SUBSCRIPTION, /* and probes */
+	PRESENCE_ERROR,
+	IQ_REQUEST, IQ_ANSWER,
+	CLASSES
+};
+
+enum column { BARE_NOBODY, BARE_NEGATIVE, BARE_SOMEBODY, FULL_HERE, GONE_NOBODY, GONE_NEGATIVE, GONE_SOMEBODY, COLUMNS };
+
+#define RESOURCE DELIVERY_TO_RESOURCE
+#define ALL DELIVERY_TO_NON_NEGATIVE
+#define AVAIL DELIVERY_TO_AVAILABLE
+#define ACCOUNT DELIVERY_TO_ACCOUNT
+#define STORE DELIVERY_STORE
+#define BOUNCE DELIVERY_BOUNCE
+#define IGNORE DELIVERY_IGNORE
+
+/* A dead resource: chat goes on as if to the bare JID (8.5.3.2.1). For the other types the RFC leaves "ignore or error" open;
+ * we answer, since nothing is dropped silently here. */
+static const uint8_t table[CLASSES][COLUMNS] = {
+	/*                           bare: none, negative, some     here      gone: none, negative, some */
+	[MESSAGE_NORMAL]        = { STORE,   STORE,   ALL,     RESOURCE, BOUNCE,  BOUNCE,  BOUNCE },
+	[MESSAGE_CHAT]          = { STORE,   STORE,   ALL,     RESOURCE, STORE,   STORE,   ALL },
+	[MESSAGE_GROUPCHAT]     = { BOUNCE,  BOUNCE,  BOUNCE,  RESOURCE, BOUNCE,  BOUNCE,  BOUNCE },
+	[MESSAGE_HEADLINE]      = { IGNORE,  IGNORE,  ALL,     RESOURCE, BOUNCE,  BOUNCE,  BOUNCE },
+	[MESSAGE_ERROR]         = { IGNORE,  IGNORE,  IGNORE,  RESOURCE, IGNORE,  IGNORE,  IGNORE },
+	[PRESENCE_STATE]        = { IGNORE,  AVAIL,   AVAIL,   RESOURCE, IGNORE,  IGNORE,  IGNORE },
+	[PRESENCE_SUBSCRIPTION] = { ACCOUNT, ACCOUNT, ACCOUNT, ACCOUNT,  ACCOUNT, ACCOUNT, ACCOUNT },
+	[PRESENCE_ERROR]        = { IGNORE,  AVAIL,   AVAIL,   RESOURCE, IGNORE,  IGNORE,  IGNORE },
+	[IQ_REQUEST]            = { ACCOUNT, ACCOUNT, ACCOUNT, RESOURCE, BOUNCE,  BOUNCE,  BOUNCE },
+	[IQ_ANSWER]             = { IGNORE,  IGNORE,  IGNORE,  RESOURCE, IGNORE,  IGNORE,  IGNORE },
+};
+
+static enum class class_of(enum stanza_kind kind, enum stanza_type type)
+{
+	if (kind == STANZA_IQ)
+		return type == STANZA_TYPE_GET || type == STANZA_TYPE_SET ? IQ_REQUEST : IQ_ANSWER;
+	if (kind == STANZA_PRESENCE) {
+		if (type == STANZA_TYPE_NONE || type == STANZA_TYPE_UNAVAILABLE)
+			return PRESENCE_STATE;
+		return type == STANZA_TYPE_ERROR ? PRESENCE_ERROR : PRESENCE_SUBSCRIPTION;
+	}
+	switch (type) {
+	case STANZA_TYPE_CHAT: return MESSAGE_CHAT;
+	case STANZA_TYPE_GROUPCHAT: return MESSAGE_GROUPCHAT;
+	case STANZA_TYPE_HEADLINE: return MESSAGE_HEADLINE;
+	case STANZA_TYPE_ERROR: return MESSAGE_ERROR;
+	default: return MESSAGE_NORMAL; /* also types nobody knows (RFC 6121 5.2.2) */
+	}
+}
+
+enum delivery_verdict delivery_decide(enum stanza_kind kind, enum stanza_type type, enum delivery_target target,
+				      enum delivery_resources resources)
+{
+	unsigned column = FULL_HERE;
+
+	ASSERT(kind != STANZA_OTHER);
+	if (target != DELIVERY_FULL_HERE)
+		column = (target == DELIVERY_BARE ? BARE_NOBODY : GONE_NOBODY) + (unsigned)resources;
+	return (enum delivery_verdict)table[class_of(kind, type)][column];
+}
+
+bool delivery_is_storable(const struct stanza *message)
+{
+	switch (class_of(STANZA_MESSAGE, stanza_type(message))) {
+	case MESSAGE_NORMAL:
+	case MESSAGE_CHAT:
+		break;
+	default:
+		return false;
+	}
+	if (stanza_child(message, STANZA_TOP, "no-store", NS_HINTS) != STANZA_NO_EL)
+		return false;
+	return stanza_has_body(message) || stanza_child(message, STANZA_TOP, "received", NS_RECEIPTS) != STANZA_NO_EL ||
+	       stanza_child(message, STANZA_TOP, "store", NS_HINTS) != STANZA_NO_EL;
+}
