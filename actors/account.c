@@ -1,0 +1,277 @@
+#include "actors/account.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "runtime/outside.h"
+#include "xmpp/sasl/credential.h"
+
+#define PASSWORD_LINE_MAX 4096
+
+enum status account_set(struct store *s, const struct jid *user, struct span password, uint32_t iterations)
+{
+	uint8_t salts[CREDENTIAL_HASHES][CREDENTIAL_SALT];
+	char prepared[JID_PART_MAX + 1];
+	struct credential c;
+	struct buf text = BUF_INIT;
+	enum status st;
+
+	if (!jid_saslprep(password, prepared))
+		return STATUS_INVALID;
+	outside_random(salts, sizeof(salts));
+	credential_derive(&c, span_of(prepared), iterations, (const uint8_t(*)[CREDENTIAL_SALT])salts);
+	OPENSSL_cleanse(prepared, sizeof(prepared));
+	credential_encode(&c, &text);
+	credential_wipe(&c);
+	st = store_put(s, STORE_ACCOUNT, jid_bare(user), buf_span(&text));
+	buf_wipe(&text);
+	return st;
+}
+
+enum status store_installation_secret(struct store *s, uint8_t out[32])
+{
+	struct buf text = BUF_INIT;
+	enum status st = store_get(s, STORE_META, SPAN_LIT("secret"), &text);
+
+	if (st == STATUS_OK && buf_len(&text) == 32) {
+		memcpy(out, buf_span(&text).p, 32);
+	} else if (st == STATUS_OK) {
+		st = STATUS_CORRUPT;
+	} else if (st == STATUS_NOT_FOUND) {
+		outside_random(out, 32);
+		st = store_put(s, STORE_META, SPAN_LIT("secret"), (struct span){ (const char *)out, 32 });
+	}
+	buf_wipe(&text);
+	return st;
+}
+
+/* --- the command --- */
+
+struct command {
+	const struct config *conf;
+	struct store *store;
+	struct jid *user; /* of list: the domain */
+};
+
+static int refuse(const char *what, const char *why)
+{
+	fprintf(stderr, "switchboard account: %s: %s\n", what, why);
+	return 1;
+}
+
+static int usage(void)
+{
+	fputs("usage: switchboard --property-file F account add|passwd|delete JID\n"
+	      "       switchboard --property-file F account list [DOMAIN]\n"
+	      "The password of add and passwd is read from standard input, one line.\n", stderr);
+	return 2;
+}
+
+/* Bytes up to the end of the line, read one by one: nothing of a password stays in a buffer of stdio, and what follows is
+ * left for the next line. Longer ones are cut where they are too long for a password anyway. */
+static void read_bytes(struct buf *line)
+{
+	char c;
+	ssize_t n;
+
+	while ((n = read(STDIN_FILENO, &c, 1)) == 1 || (n < 0 && errno == EINTR)) {
+		if (n == 1 && c == '\n')
+			break;
+		if (n == 1 && buf_len(line) < PASSWORD_LINE_MAX)
+			buf_add(line, &c, 1);
+	}
+	if (buf_len(line) && line->base[line->end - 1] == '\r')
+		line->end--;
+}
+
+/* One line from standard input; from a terminal without echo. The caller wipes it. */
+static void read_line(const char *prompt, struct buf *line)
+{
+	struct termios before, quiet;
+	bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &before) == 0;
+
+	(void)buf_reserve(line, PASSWORD_LINE_MAX); /* so that it never moves and leaves a copy behind */
+	if (terminal) {
+		fputs(prompt, stderr);
+		quiet = before;
+		quiet.c_lflag &= ~(tcflag_t)ECHO;
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+	}
+	read_bytes(line);
+	if (terminal) {
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+		fputs("\n", stderr);
+	}
+}
+
+/* False: the terminal's user typed two different ones. */
+static bool read_password(struct buf *password)
+{
+	struct buf again = BUF_INIT;
+	bool same;
+
+	read_line("Password: ", password);
+	if (!isatty(STDIN_FILENO))
+		return true;
+	read_line("Again: ", &again);
+	same = span_eq(buf_span(password), buf_span(&again));
+	buf_wipe(&again);
+	return same;
+}
+
+static int set_password(struct command *c)
+{
+	struct buf password = BUF_INIT;
+	bool same = read_password(&password), empty = buf_len(&password) == 0;
+	enum status st = STATUS_OK;
+
+	if (same && !empty)
+		st = account_set(c->store, c->user, buf_span(&password), (uint32_t)c->conf->scram_iterations);
+	buf_wipe(&password);
+	if (!same)
+		return refuse(c->user->text, "the two passwords differ");
+	if (empty)
+		return refuse(c->user->text, "no password on standard input");
+	if (st == STATUS_INVALID)
+		return refuse(c->user->text, "this password cannot be used: at most 1,023 bytes of UTF-8, no control characters");
+	return st == STATUS_OK ? 0 : refuse(c->user->text, status_text(st));
+}
+
+static bool exists(struct command *c, enum status *st)
+{
+	struct buf keys = BUF_INIT;
+
+	*st = store_get(c->store, STORE_ACCOUNT, jid_bare(c->user), &keys);
+	buf_wipe(&keys);
+	return *st == STATUS_OK;
+}
+
+struct counting {
+	struct span domain;
+	int64_t count;
+	bool print;
+};
+
+static bool count_owner(void *ctx, struct span owner)
+{
+	struct counting *c = ctx;
+	const char *at = memchr(owner.p, '@', owner.n);
+	struct span domain = at ? (struct span){ at + 1, owner.n - (size_t)(at - owner.p) - 1 } : owner;
+
+	if (c->domain.p && !span_eq(domain, c->domain))
+		return true;
+	c->count++;
+	if (c->print)
+		printf("%.*s\n", SPAN_FMT(owner));
+	return true;
+}
+
+static int add(struct command *c)
+{
+	const struct config_vhost *host = config_vhost(c->conf, jid_domain(c->user));
+	struct counting counting = { .domain = jid_domain(c->user) };
+	enum status st;
+
+	if (!host)
+		return refuse(c->user->text, "this domain is not served; add it to --virt-hosts");
+	if (exists(c, &st))
+		return refuse(c->user->text, "exists already; use passwd to change its password");
+	if (st == STATUS_NOT_FOUND && host->max_users) {
+		st = store_owners(c->store, STORE_ACCOUNT, SPAN_NONE, 0, count_owner, &counting);
+		if (st == STATUS_OK && counting.count >= host->max_users)
+			return refuse(c->user->text, "the domain has as many accounts as max-users allows");
+	}
+	if (st != STATUS_OK && st != STATUS_NOT_FOUND)
+		return refuse(c->user->text, status_text(st));
+	return set_password(c);
+}
+
+static int change(struct command *c)
+{
+	enum status st;
+
+	if (!exists(c, &st))
+		return refuse(c->user->text, st == STATUS_NOT_FOUND ? "no such account; use add" : status_text(st));
+	return set_password(c);
+}
+
+/* The account and all that is kept for it, in one transaction. */
+static int delete(struct command *c)
+{
+	static const enum store_collection kept[] = { STORE_ROSTER, STORE_OFFLINE };
+	enum status st;
+
+	if (!exists(c, &st))
+		return refuse(c->user->text, st == STATUS_NOT_FOUND ? "no such account" : status_text(st));
+	st = store_begin(c->store);
+	if (st == STATUS_OK)
+		st = store_delete(c->store, STORE_ACCOUNT, jid_bare(c->user));
+	for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(kept); i++) {
+		st = store_delete(c->store, kept[i], jid_bare(c->user));
+		if (st == STATUS_NOT_FOUND)
+			st = STATUS_OK;
+	}
+	if (st == STATUS_OK)
+		st = store_commit(c->store);
+	else
+		store_rollback(c->store);
+	return st == STATUS_OK ? 0 : refuse(c->user->text, status_text(st));
+}
+
+static int list(struct command *c, const char *domain)
+{
+	struct counting counting = { .print = true };
+	enum status st;
+
+	if (domain) {
+		c->user = jid_parse(span_of(domain));
+		if (!c->user || c->user->local_n || c->user->resource_n)
+			return refuse(domain, "no domain");
+		counting.domain = jid_domain(c->user);
+	}
+	st = store_owners(c->store, STORE_ACCOUNT, SPAN_NONE, 0, count_owner, &counting);
+	return st == STATUS_OK ? 0 : refuse("list", status_text(st));
+}
+
+static int run(struct command *c, const char *verb, const char *word)
+{
+	if (strcmp(verb, "list") == 0)
+		return list(c, word);
+	if (!word)
+		return usage();
+	c->user = jid_parse(span_of(word));
+	if (!c->user || !jid_is_bare(c->user) || !c->user->local_n)
+		return refuse(word, "no bare JID; write name@domain");
+	if (strcmp(verb, "add") == 0)
+		return add(c);
+	if (strcmp(verb, "passwd") == 0)
+		return change(c);
+	return delete(c);
+}
+
+int account_command(const struct config *conf, int argc, char **argv)
+{
+	static const char *const verbs[] = { "add", "passwd", "delete", "list" };
+	struct command c = { .conf = conf };
+	char *error = NULL;
+	bool known = false;
+	int code;
+
+	for (size_t i = 0; argc > 0 && i < ARRAY_LEN(verbs); i++)
+		known |= strcmp(argv[0], verbs[i]) == 0;
+	if (!known || argc > 2)
+		return usage();
+	if (store_open(conf->user_db_uri, STORE_WRITER, &c.store, &error) != STATUS_OK) {
+		code = refuse("store", error ? error : "cannot be opened");
+		free(error);
+		return code;
+	}
+	code = run(&c, argv[0], argc > 1 ? argv[1] : NULL);
+	jid_unref(c.user);
+	store_close(c.store);
+	return code;
+}

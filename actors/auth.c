@@ -1,0 +1,95 @@
+/* Account look-ups and slow hashing, away from the workers' loops. An unknown user costs what a known one costs. */
+#include "actors/auth.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+
+#include "actors/account.h"
+#include "actors/server.h"
+#include "runtime/log.h"
+#include "storage/store.h"
+
+struct auth_actor {
+	const struct server *server;
+	char *uri;
+	struct store *store; /* reading; NULL until the first request could open it */
+};
+
+/* The reader is opened by the thread that uses it, and again after a failure. */
+static bool open_reader(struct auth_actor *self)
+{
+	char *error = NULL;
+
+	if (self->store)
+		return true;
+	if (store_open(self->uri, STORE_READER, &self->store, &error) != STATUS_OK) {
+		LOG_ERROR("auth", "accounts cannot be read: %s", error ? error : "unknown reason");
+		free(error);
+		return false;
+	}
+	return true;
+}
+
+/* Keys of the user, or fake ones that nothing can tell from them. */
+static enum status load(struct auth_actor *self, struct auth_request *r)
+{
+	struct buf text = BUF_INIT;
+	enum status st = open_reader(self) ? store_get(self->store, STORE_ACCOUNT, jid_bare(r->user), &text) : STATUS_UNAVAILABLE;
+
+	if (st == STATUS_OK && !credential_decode(&r->credential, buf_span(&text))) {
+		LOG_ERROR("auth", "the stored keys of %s are damaged", r->user->text);
+		st = STATUS_CORRUPT;
+	}
+	if (st == STATUS_NOT_FOUND) /* the fake is what a new account would have */
+		credential_fake(&r->credential, jid_bare(r->user), self->server->secret, (uint32_t)self->server->conf->scram_iterations);
+	buf_wipe(&text);
+	if (st != STATUS_OK && st != STATUS_NOT_FOUND) {
+		store_close(self->store);
+		self->store = NULL;
+	}
+	return st;
+}
+
+static void on_auth_request(struct auth_actor *self, struct auth_request *r)
+{
+	enum status st = load(self, r);
+
+	if (st != STATUS_OK && st != STATUS_NOT_FOUND) {
+		r->verdict = AUTH_UNAVAILABLE;
+	} else if (r->op == AUTH_OP_CREDENTIAL) {
+		r->verdict = AUTH_OK; /* the exchange itself finds out */
+	} else {
+		bool right = r->password && credential_check(&r->credential, span_of(r->password));
+
+		r->verdict = right && st == STATUS_OK ? AUTH_OK : AUTH_REFUSED;
+		credential_wipe(&r->credential);
+	}
+	if (r->password) {
+		OPENSSL_cleanse(r->password, strlen(r->password));
+		free(r->password);
+		r->password = NULL;
+	}
+	actor_reply_as(&r->m, r->reply);
+}
+
+MSG_RECEIVE(auth, struct auth_actor, AUTH_PROTOCOL)
+
+static void stop(void *state)
+{
+	struct auth_actor *self = state;
+
+	store_close(self->store);
+	free(self->uri);
+	free(self);
+}
+
+static const struct behaviour behaviour = { .name = "auth", .placement = ACTOR_THREADED, .receive = auth_receive, .on_stop = stop };
+
+actor_id auth_spawn(const struct server *server, const char *store_uri)
+{
+	struct auth_actor *self = xcalloc(1, sizeof(*self));
+
+	self->server = server;
+	self->uri = xstrdup(store_uri);
+	return actor_spawn(&behaviour, self, 0);
+}

@@ -1,0 +1,37 @@
+#pragma once
+/* Who may log in: threads of their own, because account look-ups touch the disk and PBKDF2 is slow by design. Each
+ * auth actor has its own reading handle of the store. A request comes home to the edge under `reply`. */
+#include "runtime/actor/actor.h"
+#include "xmpp/jid.h"
+#include "xmpp/sasl/credential.h"
+
+enum auth_op {
+	AUTH_OP_CREDENTIAL, /* SCRAM: the stored keys (a stable fake for unknown users) */
+	AUTH_OP_PASSWORD,   /* PLAIN against the stored keys */
+	AUTH_OP_COOKIE,     /* PLAIN against the cookie cache (sent to server.cookie) */
+};
+
+enum auth_verdict { AUTH_OK, AUTH_REFUSED, AUTH_UNAVAILABLE /* temporary-auth-failure */ };
+
+struct auth_request {
+	struct msg m;
+	const struct msg_kind *reply;
+	enum auth_op op;
+	uint32_t slot, gen;   /* the edge's connection */
+	struct jid *user;     /* bare, counted */
+	char *password;       /* owned, wiped by the drop function */
+	/* answer */
+	enum auth_verdict verdict;
+	struct credential credential;
+};
+
+#define AUTH_PROTOCOL(M) M(AUTH_REQUEST, auth_request, auth_request, auth_request_drop, "Check one login.")
+MSG_DECLARE(auth, AUTH_PROTOCOL)
+#define COOKIE_PROTOCOL(M) M(COOKIE_REQUEST, cookie_request, auth_request, auth_request_drop, "Check one seat cookie.")
+MSG_DECLARE(cookie, COOKIE_PROTOCOL)
+
+void auth_request_drop(struct msg *m);
+struct server;
+actor_id auth_spawn(const struct server *server, const char *store_uri);
+/* Redis by hiredis, blocking with a 2 s budget, pipelined by batch; reconnects by itself; fails closed. */
+actor_id cookie_spawn(const struct server *server);

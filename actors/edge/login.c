@@ -1,0 +1,470 @@
+/* The order of checks is the same for every mechanism: offered here and now, syntax, throttles, what kind of account
+ * it is, then the look-up on another thread. What a stranger sees does not depend on whether an account exists. */
+#include "actors/edge/login.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#include "actors/edge/throttle.h"
+#include "runtime/log.h"
+#include "runtime/metric.h"
+#include "runtime/outside.h"
+#include "xmpp/ns.h"
+
+#define COOKIE_ANSWER_MS 2000  /* temporary-auth-failure within this time when the cookie cache is away */
+#define AUTH_ANSWER_MS 20000
+#define SASL_TEXT_MAX 8192     /* base64; the longest sensible message has two 1,023 byte names and a password */
+
+struct login *login_new(const struct stream *s)
+{
+	struct login *l = xcalloc(1, sizeof(*l));
+
+	if (s->edge->conf->auth_timeout)
+		l->bind_by_ms = actor_now_ms() + (uint64_t)s->edge->conf->auth_timeout * 1000;
+	return l;
+}
+
+void login_free(struct login *l)
+{
+	if (!l)
+		return;
+	if (l->sasl_runs)
+		sasl_free(&l->sasl);
+	jid_unref(l->user);
+	stanza_unref(l->bind);
+	free(l->cookie);
+	free(l);
+}
+
+void login_cookie(struct stream *s, struct span value)
+{
+	if (!s->login || !value.p)
+		return;
+	free(s->login->cookie);
+	s->login->cookie = xstrndup(value.p, value.n);
+}
+
+/* --- what is offered --- */
+
+static bool is_loopback(const struct address *a)
+{
+	static const uint8_t v4[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff }, v6[16] = { [15] = 1 };
+
+	return (memcmp(a->ip, v4, sizeof(v4)) == 0 && a->ip[12] == 127) || memcmp(a->ip, v6, sizeof(v6)) == 0;
+}
+
+static bool plain_for_accounts(const struct stream *s)
+{
+	int rule = s->edge->conf->plain_without_tls;
+
+	return s->secure || rule == CONFIG_PLAIN_ALWAYS || (rule == CONFIG_PLAIN_LOOPBACK && is_loopback(&s->peer));
+}
+
+static bool has_binding(const struct stream *s)
+{
+	uint8_t scratch[TLS_BINDING_MAX];
+
+	/* A BOSH session is not tied to one TLS connection. */
+	return s->secure && s->conn && conn_binding_end_point(s->conn, scratch) > 0;
+}
+
+static uint32_t only_listed(uint32_t bits, const struct config_list *names)
+{
+	uint32_t listed = 0;
+
+	if (names->count == 0)
+		return bits;
+	for (unsigned i = 0; i < SASL_NAMES; i++)
+		for (size_t k = 0; k < names->count; k++)
+			if (strcasecmp(sasl_text((enum sasl_name)i), names->items[k]) == 0)
+				listed |= SASL_BIT(i);
+	return bits & listed;
+}
+
+static bool needs_tls(const struct stream *s)
+{
+	return s->vhost->tls_required && s->ops->transport == TRANSPORT_TCP && !s->secure;
+}
+
+uint32_t login_offered(const struct stream *s)
+{
+	const struct config *conf = s->edge->conf;
+	uint32_t bits = SASL_BIT(SASL_SCRAM_SHA_256) | SASL_BIT(SASL_SCRAM_SHA_1);
+
+	if (!conf->plugins[CONFIG_PLUGIN_sasl] || needs_tls(s))
+		return 0;
+	if (has_binding(s))
+		bits |= SASL_BIT(SASL_SCRAM_SHA_256_PLUS) | SASL_BIT(SASL_SCRAM_SHA_1_PLUS);
+	/* Visitors who log in by name have no secret to protect. */
+	if (plain_for_accounts(s) || conf->desk_visitors.count > 0)
+		bits |= SASL_BIT(SASL_PLAIN);
+	if (s->vhost->anonymous)
+		bits |= SASL_BIT(SASL_ANONYMOUS);
+	return only_listed(bits, s->vhost->sasl_mechanisms.count ? &s->vhost->sasl_mechanisms :
+							   &conf->enabled_mechanisms);
+}
+
+static void binding_features(const struct stream *s, struct builder *b)
+{
+	uint8_t scratch[TLS_BINDING_MAX];
+
+	builder_open(b, "sasl-channel-binding", NS_SASL_CB);
+	for (int i = SASL_BINDING_EXPORTER; i < SASL_BINDINGS; i++) {
+		if (i == SASL_BINDING_EXPORTER && conn_binding_exporter(s->conn, scratch) == 0)
+			continue;
+		builder_open(b, "channel-binding", NULL);
+		builder_attr_text(b, "type", sasl_binding_text((enum sasl_binding)i));
+		builder_close(b);
+	}
+	builder_close(b);
+}
+
+void login_features(struct stream *s, struct builder *b)
+{
+	uint32_t offered = login_offered(s);
+
+	if (!offered)
+		return;
+	builder_open(b, "mechanisms", NS_SASL);
+	for (unsigned i = 0; i < SASL_NAMES; i++)
+		if (offered & SASL_BIT(i))
+			builder_leaf(b, "mechanism", NULL, span_of(sasl_text((enum sasl_name)i)));
+	builder_close(b);
+	if (offered & (SASL_BIT(SASL_SCRAM_SHA_256_PLUS) | SASL_BIT(SASL_SCRAM_SHA_1_PLUS)))
+		binding_features(s, b);
+}
+
+/* --- answers --- */
+
+static void send_data(struct stream *s, const char *name, const struct buf *bytes)
+{
+	struct builder *b = xml_pool_builder(s->edge->pool);
+	struct buf text = BUF_INIT;
+
+	if (buf_len(bytes))
+		sasl_encode(buf_span(bytes), &text);
+	builder_reset(b);
+	builder_leaf(b, name, NS_SASL, buf_len(&text) ? buf_span(&text) : SPAN_NONE);
+	s->ops->element(s, builder_finish(b));
+	buf_wipe(&text);
+}
+
+static void end_exchange(struct login *l)
+{
+	if (l->sasl_runs)
+		sasl_free(&l->sasl);
+	l->sasl_runs = false;
+	l->doomed = false;
+	l->check_by_ms = 0;
+}
+
+/* The login block may be gone afterwards: too many failures end the stream. */
+static void refuse(struct stream *s, enum sasl_failure failure)
+{
+	struct login *l = s->login;
+	struct builder *b = xml_pool_builder(s->edge->pool);
+	int64_t most = s->edge->conf->limit_sasl_stream;
+
+	if (failure != SASL_FAIL_ABORTED)
+		metric_inc(METRIC_logins_failed);
+	if (failure == SASL_FAIL_NOT_AUTHORIZED && l->sasl_runs && l->sasl.user && !l->barred)
+		throttle_failure(s->edge->shared->throttle, &s->peer, jid_bare(l->sasl.user), actor_now_ms());
+	end_exchange(l);
+	s->phase = STREAM_LOGIN;
+	builder_reset(b);
+	builder_open(b, "failure", NS_SASL);
+	builder_leaf(b, sasl_failure_text(failure), NULL, SPAN_NONE);
+	builder_close(b);
+	s->ops->element(s, builder_finish(b));
+	l->failures++;
+	if (l->barred || (most && l->failures >= most))
+		stream_fail(s, STREAM_ERROR_POLICY_VIOLATION, NULL);
+}
+
+static const struct regime *regime_of(const struct edge *e, enum client_class class)
+{
+	switch (class) {
+	case CLASS_VISITOR: return &e->shared->regimes[REGIME_VISITOR];
+	case CLASS_ROBOT: return &e->shared->regimes[REGIME_ROBOT];
+	default: return &e->shared->regimes[REGIME_USER];
+	}
+}
+
+/* Takes user. */
+static void succeed(struct stream *s, struct jid *user, enum client_class class, const struct buf *last)
+{
+	struct login *l = s->login;
+
+	send_data(s, "success", last);
+	end_exchange(l);
+	l->user = user;
+	l->class = class;
+	metric_inc(METRIC_logins_total);
+	s->regime = regime_of(s->edge, class);
+	s->phase = STREAM_OPENING;
+	s->opened = false;
+	s->ops->restart(s);
+}
+
+/* --- who may --- */
+
+static void anonymous(struct stream *s)
+{
+	struct edge *e = s->edge;
+	struct visitor_cookie_key key = { e->server->secret, span_of(s->vhost->name) };
+	const struct buf nothing = BUF_INIT;
+	const char *cookie = s->login->cookie;
+	char local[VISITOR_LOCAL_MAX];
+
+	if (!throttle_take(e->shared->throttle, THROTTLE_ANONYMOUS, &s->peer)) {
+		metric_inc(METRIC_limits_hit);
+		refuse(s, SASL_FAIL_TEMPORARY);
+		return;
+	}
+	s->anonymous = true;
+	if (!cookie || !visitor_cookie_check(key, span_of(cookie), outside_wall_us() / 1000000,
+					     e->conf->visitor_cookie_lifetime, local))
+		visitor_cookie_new_local(local);
+	succeed(s, jid_make(span_of(local), key.domain, SPAN_NONE), CLASS_VISITOR, &nothing);
+}
+
+static void ask(struct stream *s, enum auth_op op)
+{
+	struct edge *e = s->edge;
+	struct login *l = s->login;
+	const struct server *server = e->server;
+	struct auth_request *m = op == AUTH_OP_COOKIE ? MSG_NEW(cookie_request, auth_request) :
+							MSG_NEW(auth_request, auth_request);
+
+	m->reply = &edge_auth_kind;
+	m->op = op;
+	m->slot = s->slot;
+	m->gen = s->gen;
+	m->user = jid_ref(l->sasl.user);
+	m->password = l->sasl.password;
+	l->sasl.password = NULL;
+	s->phase = STREAM_CHECKING;
+	l->check_by_ms = actor_now_ms() + (op == AUTH_OP_COOKIE ? COOKIE_ANSWER_MS : AUTH_ANSWER_MS);
+	stream_pause(s, STREAM_PAUSE_ANSWER);
+	stream_rearm(s);
+	actor_send(op == AUTH_OP_COOKIE ? server->cookie : server->auth[l->sasl.user->bare_hash % server->auths], &m);
+}
+
+static bool uses_cookie(const struct stream *s, enum client_class class)
+{
+	return class == CLASS_SEAT && s->edge->conf->desk_seat_auth == CONFIG_SEAT_AUTH_COOKIE;
+}
+
+static bool is_barred(struct stream *s)
+{
+	struct login *l = s->login;
+
+	l->barred = throttle_refuses(s->edge->shared->throttle, &s->peer, jid_bare(l->sasl.user), actor_now_ms());
+	if (!l->barred)
+		return false;
+	metric_inc(METRIC_limits_hit);
+	refuse(s, SASL_FAIL_NOT_AUTHORIZED);
+	return true;
+}
+
+/* Each returns false when the answer is given or will come later, true when *step is to be done next. */
+static bool password_step(struct stream *s, enum sasl_step *step)
+{
+	struct login *l = s->login;
+	enum client_class class = server_class(s->edge->server, l->sasl.user);
+	bool reserved = server_is_anonymous_local(jid_local(l->sasl.user));
+
+	if (is_barred(s))
+		return false;
+	if (class == CLASS_VISITOR && !reserved) {
+		*step = sasl_give_verdict(&l->sasl, true); /* any password */
+		return true;
+	}
+	if (!plain_for_accounts(s)) {
+		refuse(s, SASL_FAIL_ENCRYPTION_REQUIRED);
+		return false;
+	}
+	/* Nobody logs in as somebody's anonymous identity. */
+	l->doomed = reserved;
+	ask(s, uses_cookie(s, class) ? AUTH_OP_COOKIE : AUTH_OP_PASSWORD);
+	return false;
+}
+
+static bool credential_step(struct stream *s, enum sasl_step *step, struct buf *out)
+{
+	const struct edge *e = s->edge;
+	struct login *l = s->login;
+	enum client_class class = server_class(e->server, l->sasl.user);
+	struct credential fake;
+
+	if (is_barred(s))
+		return false;
+	if (class != CLASS_VISITOR && !uses_cookie(s, class)) {
+		ask(s, AUTH_OP_CREDENTIAL);
+		return false;
+	}
+	/* These have no stored keys: the exchange goes its normal way and no proof fits. */
+	credential_fake(&fake, jid_bare(l->sasl.user), e->server->secret, (uint32_t)e->conf->scram_iterations);
+	*step = sasl_give_credential(&l->sasl, &fake, out);
+	credential_wipe(&fake);
+	return true;
+}
+
+static void go_on(struct stream *s, enum sasl_step step, struct buf *out)
+{
+	struct login *l = s->login;
+
+	if (step == SASL_PASSWORD && !password_step(s, &step))
+		return;
+	if (step == SASL_CREDENTIAL && !credential_step(s, &step, out))
+		return;
+	switch (step) {
+	case SASL_CHALLENGE:
+		s->phase = STREAM_EXCHANGE;
+		send_data(s, "challenge", out);
+		break;
+	case SASL_ANONYMOUS_OK:
+		anonymous(s);
+		break;
+	case SASL_SUCCESS:
+		succeed(s, jid_ref(l->sasl.user), server_class(s->edge->server, l->sasl.user), out);
+		break;
+	case SASL_FAILURE:
+		refuse(s, l->sasl.failure);
+		break;
+	case SASL_PASSWORD:
+	case SASL_CREDENTIAL:
+		BUG("a mechanism asked twice");
+	}
+}
+
+/* --- elements --- */
+
+static void set_context(struct stream *s, struct sasl_context *c)
+{
+	struct login *l = s->login;
+
+	*c = (struct sasl_context){ .offered = login_offered(s), .domain = s->vhost->name };
+	outside_random_hex(c->nonce, (sizeof(c->nonce) - 1) / 2);
+	if (has_binding(s)) {
+		uint8_t *exporter = l->binding[SASL_BINDING_EXPORTER], *end_point = l->binding[SASL_BINDING_END_POINT];
+
+		c->binding[SASL_BINDING_EXPORTER] =
+			(struct span){ (const char *)exporter, conn_binding_exporter(s->conn, exporter) };
+		c->binding[SASL_BINDING_END_POINT] =
+			(struct span){ (const char *)end_point, conn_binding_end_point(s->conn, end_point) };
+	}
+}
+
+static bool decode(struct stream *s, const struct stanza *el, struct buf *out, struct span *data)
+{
+	struct span text = stanza_text(el, STANZA_TOP);
+
+	*data = SPAN_NONE;
+	if (span_empty(text))
+		return true;
+	if (text.n > SASL_TEXT_MAX) {
+		refuse(s, SASL_FAIL_MALFORMED_REQUEST);
+		return false;
+	}
+	if (!sasl_decode(text, out)) {
+		refuse(s, SASL_FAIL_INCORRECT_ENCODING);
+		return false;
+	}
+	*data = buf_len(out) ? buf_span(out) : SPAN_LIT(""); /* "=" is a response of no bytes, unlike none at all */
+	return true;
+}
+
+static enum sasl_failure why_not(const struct stream *s, enum sasl_name mechanism, bool known)
+{
+	if (needs_tls(s) || (known && mechanism == SASL_PLAIN && !plain_for_accounts(s)))
+		return SASL_FAIL_ENCRYPTION_REQUIRED;
+	return SASL_FAIL_INVALID_MECHANISM;
+}
+
+static void on_auth(struct stream *s, const struct stanza *el)
+{
+	struct login *l = s->login;
+	struct buf bytes = BUF_INIT, out = BUF_INIT;
+	struct sasl_context context;
+	enum sasl_name mechanism = SASL_PLAIN;
+	struct span data;
+	bool known = sasl_find(stanza_attr(el, STANZA_TOP, "mechanism"), &mechanism);
+
+	if (s->phase == STREAM_EXCHANGE) {
+		refuse(s, SASL_FAIL_MALFORMED_REQUEST);
+		return;
+	}
+	if (!known || !(login_offered(s) & SASL_BIT(mechanism))) {
+		refuse(s, why_not(s, mechanism, known));
+		return;
+	}
+	if (decode(s, el, &bytes, &data)) {
+		set_context(s, &context);
+		l->sasl = (struct sasl_exchange){ 0 };
+		l->sasl_runs = true;
+		go_on(s, sasl_start(&l->sasl, mechanism, &context, data, &out), &out);
+	}
+	buf_wipe(&bytes);
+	buf_wipe(&out);
+}
+
+static void on_response(struct stream *s, const struct stanza *el)
+{
+	struct buf bytes = BUF_INIT, out = BUF_INIT;
+	struct span data;
+
+	if (s->phase != STREAM_EXCHANGE) {
+		refuse(s, SASL_FAIL_MALFORMED_REQUEST);
+		return;
+	}
+	if (decode(s, el, &bytes, &data))
+		go_on(s, sasl_respond(&s->login->sasl, data.p ? data : SPAN_LIT(""), &out), &out);
+	buf_wipe(&bytes);
+	buf_wipe(&out);
+}
+
+void login_element(struct stream *s, const struct stanza *el)
+{
+	struct span name = stanza_name(el, STANZA_TOP);
+
+	if (span_is(name, "auth"))
+		on_auth(s, el);
+	else if (span_is(name, "response"))
+		on_response(s, el);
+	else
+		refuse(s, span_is(name, "abort") ? SASL_FAIL_ABORTED : SASL_FAIL_MALFORMED_REQUEST);
+}
+
+void login_checked(struct stream *s, struct auth_request *r)
+{
+	struct login *l = s->login;
+	struct buf out = BUF_INIT;
+
+	l->check_by_ms = 0;
+	s->phase = STREAM_EXCHANGE;
+	if (r->verdict == AUTH_UNAVAILABLE)
+		refuse(s, SASL_FAIL_TEMPORARY);
+	else if (r->op == AUTH_OP_CREDENTIAL)
+		go_on(s, sasl_give_credential(&l->sasl, &r->credential, &out), &out);
+	else
+		go_on(s, sasl_give_verdict(&l->sasl, r->verdict == AUTH_OK && !l->doomed), &out);
+	buf_wipe(&out);
+	stream_resume(s, STREAM_PAUSE_ANSWER);
+}
+
+void login_due(struct stream *s, uint64_t now_ms)
+{
+	struct login *l = s->login;
+
+	if (l->bind_by_ms && now_ms >= l->bind_by_ms) {
+		stream_fail(s, STREAM_ERROR_CONNECTION_TIMEOUT, NULL);
+		return;
+	}
+	if (!l->check_by_ms || now_ms < l->check_by_ms)
+		return;
+	LOG_WARNING("edge", "a login check of %s got no answer in time", l->sasl.user->text);
+	stream_rename(s);
+	refuse(s, SASL_FAIL_TEMPORARY);
+	stream_resume(s, STREAM_PAUSE_ANSWER);
+}

@@ -1,0 +1,38 @@
+#pragma once
+/* Login on a stream: which mechanisms are offered, the SASL exchange, who asks which actor, throttles, and what a
+ * success changes. Its state lives in struct login, which is freed when a resource is bound. */
+#include "actors/edge/stream.h"
+#include "actors/edge/visitor_cookie.h"
+#include "xmpp/sasl/sasl.h"
+
+#define LOGIN_ID_MAX 33
+
+struct login {
+	struct sasl_exchange sasl;
+	bool sasl_runs;
+	bool doomed;            /* will be refused whatever the look-up says; asked all the same, for equal timing */
+	bool barred;            /* failed too often: refused and cut off */
+	uint8_t failures;
+	enum client_class class;
+	struct jid *user;       /* bare, once authenticated */
+	struct stanza *bind;    /* the request, while the shard thinks */
+	uint64_t bind_by_ms;    /* deadline from accept to bind; 0 = none */
+	uint64_t check_by_ms;   /* for the answer of an auth or cookie actor */
+	char id[LOGIN_ID_MAX];  /* of the present stream */
+	char *cookie;           /* visitor cookie as received over HTTP, not checked yet; owned */
+	uint8_t binding[SASL_BINDINGS][TLS_BINDING_MAX];
+};
+
+struct login *login_new(const struct stream *s);
+void login_free(struct login *l); /* NULL allowed; wipes secrets */
+
+/* SASL_BITs offered on this stream as it is now; the same set is the check. */
+uint32_t login_offered(const struct stream *s);
+void login_features(struct stream *s, struct builder *b);
+/* An element of the SASL namespace; the caller keeps it. */
+void login_element(struct stream *s, const struct stanza *el);
+/* The answer of an auth or cookie actor. */
+void login_checked(struct stream *s, struct auth_request *r);
+void login_due(struct stream *s, uint64_t now_ms);
+/* A visitor cookie came with the HTTP request that carries this stream; p NULL = none. */
+void login_cookie(struct stream *s, struct span value);

@@ -1,0 +1,367 @@
+#include "actors/edge/negotiation.h"
+
+#include "actors/edge/login.h"
+#include "actors/edge/wrap.h"
+#include "runtime/metric.h"
+#include "runtime/outside.h"
+#include "xmpp/ns.h"
+
+/* --- the header --- */
+
+static bool version_ok(struct span version)
+{
+	size_t dot = 0;
+
+	while (dot < version.n && version.p[dot] >= '0' && version.p[dot] <= '9')
+		dot++;
+	if (dot == 0 || dot + 1 >= version.n || version.p[dot] != '.')
+		return false;
+	for (size_t i = dot + 1; i < version.n; i++)
+		if (version.p[i] < '0' || version.p[i] > '9')
+			return false;
+	for (size_t i = 0; i < dot; i++)
+		if (version.p[i] != '0')
+			return true;
+	return false; /* 0.9 is the protocol before RFC 3920 */
+}
+
+static bool port_allowed(const struct config_vhost *v, unsigned port)
+{
+	char text[8];
+	size_t n = 0;
+
+	if (v->c2s_ports_allowed.count == 0)
+		return true;
+	for (unsigned rest = port; rest || n == 0; rest /= 10)
+		text[sizeof(text) - ++n] = (char)('0' + rest % 10);
+	for (size_t i = 0; i < v->c2s_ports_allowed.count; i++)
+		if (span_is((struct span){ text + sizeof(text) - n, n }, v->c2s_ports_allowed.items[i]))
+			return true;
+	return false;
+}
+
+static enum stream_error check_host(struct stream *s, struct span to)
+{
+	const struct config_vhost *vhost = NULL;
+	struct jid *domain;
+
+	if (span_empty(to))
+		return STREAM_ERROR_IMPROPER_ADDRESSING;
+	domain = jid_parse(to);
+	if (domain && domain->local_n == 0 && domain->resource_n == 0)
+		vhost = config_vhost(s->edge->conf, jid_domain(domain));
+	jid_unref(domain);
+	/* An identity never moves to another host (V38). */
+	if (!vhost || (s->vhost && s->vhost != vhost))
+		return STREAM_ERROR_HOST_UNKNOWN;
+	if (!port_allowed(vhost, s->listener->port))
+		return STREAM_ERROR_POLICY_VIOLATION;
+	s->vhost = vhost;
+	return STREAM_ERROR_NONE;
+}
+
+static enum stream_error check_header(struct stream *s, const struct xml_header *h)
+{
+	if (!h->content_ns_ok)
+		return STREAM_ERROR_INVALID_NAMESPACE;
+	if (!version_ok(h->version))
+		return STREAM_ERROR_UNSUPPORTED_VERSION;
+	return check_host(s, h->to);
+}
+
+void negotiation_open(struct stream *s, struct span lang)
+{
+	const struct config_vhost *host = s->vhost ? s->vhost : &s->edge->conf->vhosts[0];
+
+	outside_random_hex(s->login->id, (LOGIN_ID_MAX - 1) / 2);
+	s->opened = true;
+	s->ops->header(s, span_of(host->name), span_of(s->login->id), wrap_lang(lang));
+}
+
+static bool can_starttls(const struct stream *s)
+{
+	return s->ops->transport == TRANSPORT_TCP && !s->secure && s->edge->server->tls &&
+	       s->edge->conf->plugins[CONFIG_PLUGIN_starttls] && !s->login->user;
+}
+
+static void send_features(struct stream *s)
+{
+	struct builder *b = xml_pool_builder(s->edge->pool);
+	const bool *plugins = s->edge->conf->plugins;
+
+	builder_reset(b);
+	builder_open(b, "features", NS_STREAM);
+	if (!s->login->user) {
+		if (can_starttls(s)) {
+			builder_open(b, "starttls", NS_TLS);
+			if (s->vhost->tls_required)
+				builder_leaf(b, "required", NULL, SPAN_NONE);
+			builder_close(b);
+		}
+		login_features(s, b);
+	} else {
+		if (plugins[CONFIG_PLUGIN_bind])
+			builder_leaf(b, "bind", NS_BIND, SPAN_NONE);
+		if (plugins[CONFIG_PLUGIN_session]) {
+			builder_open(b, "session", NS_SESSION);
+			builder_leaf(b, "optional", NULL, SPAN_NONE);
+			builder_close(b);
+		}
+		if (plugins[CONFIG_PLUGIN_roster])
+			builder_leaf(b, "ver", NS_ROSTERVER, SPAN_NONE);
+	}
+	builder_close(b);
+	s->ops->element(s, builder_finish(b));
+}
+
+void negotiation_header(struct stream *s, const struct xml_header *h)
+{
+	enum stream_error error = check_header(s, h);
+
+	ASSERT(s->phase == STREAM_OPENING);
+	/* Even a refusal is preceded by our header (RFC 6120 4.9.1.1). */
+	negotiation_open(s, h->lang);
+	if (error != STREAM_ERROR_NONE) {
+		stream_fail(s, error, NULL);
+		return;
+	}
+	s->phase = s->login->user ? STREAM_UNBOUND : STREAM_LOGIN;
+	send_features(s);
+}
+
+void negotiation_end(struct stream *s)
+{
+	stream_fail(s, STREAM_ERROR_NONE, NULL);
+}
+
+/* --- elements --- */
+
+static void send_leaf(struct stream *s, const char *name, const char *ns)
+{
+	struct builder *b = xml_pool_builder(s->edge->pool);
+
+	builder_reset(b);
+	builder_leaf(b, name, ns, SPAN_NONE);
+	s->ops->element(s, builder_finish(b));
+}
+
+static void starttls(struct stream *s, const struct stanza *el)
+{
+	if (can_starttls(s) && s->phase == STREAM_LOGIN && stanza_el_is(el, STANZA_TOP, "starttls", NS_TLS)) {
+		send_leaf(s, "proceed", NS_TLS);
+		s->phase = STREAM_SECURING;
+		s->opened = false;
+		return;
+	}
+	send_leaf(s, "failure", NS_TLS);
+	stream_fail(s, STREAM_ERROR_NONE, NULL);
+}
+
+/* What is no stanza and belongs to no negotiation that is open now. */
+static void other_element(struct stream *s, const struct stanza *el)
+{
+	/* A stream error of the client is the end of its stream; what it says is never used (V90). */
+	if (stanza_el_is(el, STANZA_TOP, "error", NS_STREAM))
+		stream_fail(s, STREAM_ERROR_NONE, NULL);
+	else
+		stream_fail(s, STREAM_ERROR_UNSUPPORTED_STANZA_TYPE, NULL);
+}
+
+static void before_login(struct stream *s, const struct stanza *el)
+{
+	struct span ns = stanza_ns(el, STANZA_TOP);
+
+	if (span_is(ns, NS_SASL))
+		login_element(s, el);
+	else if (span_is(ns, NS_TLS))
+		starttls(s, el);
+	else if (stanza_kind(el) != STANZA_OTHER)
+		stream_fail(s, STREAM_ERROR_NOT_AUTHORIZED, NULL);
+	else
+		other_element(s, el);
+}
+
+static void reply_error(struct stream *s, const struct stanza *el, enum stanza_error condition)
+{
+	struct builder *b = xml_pool_builder(s->edge->pool);
+	struct span to = s->full ? jid_full(s->full) : SPAN_NONE;
+	struct stanza *error;
+
+	builder_reset(b);
+	error = stanza_make_error(b, el, SPAN_NONE, to, condition, NULL);
+	if (error)
+		s->ops->element(s, error);
+}
+
+static void ask_shard(struct stream *s, struct stanza *request, struct span resource)
+{
+	struct login *l = s->login;
+	struct shard_bind *m = MSG_NEW(shard_bind, shard_bind);
+	char address[ADDRESS_TEXT_MAX];
+
+	address_text(&s->peer, address);
+	m->link = stream_link(s);
+	m->bare = jid_ref(l->user);
+	m->resource = span_empty(resource) ? NULL : xstrndup(resource.p, resource.n);
+	m->class = l->class;
+	m->transport = s->ops->transport;
+	m->anonymous = s->anonymous;
+	m->secure = s->secure;
+	memcpy(m->address, address, strnlen(address, sizeof(m->address) - 1));
+	l->bind = stanza_ref(request);
+	s->phase = STREAM_BINDING;
+	stream_pause(s, STREAM_PAUSE_ANSWER);
+	actor_send(server_shard(s->edge->server, l->user), &m);
+}
+
+static void before_bind(struct stream *s, struct stanza *el)
+{
+	stanza_el bind;
+	struct span resource = SPAN_NONE;
+	struct jid *full;
+
+	if (stanza_kind(el) == STANZA_OTHER && !span_is(stanza_ns(el, STANZA_TOP), NS_SASL)) {
+		other_element(s, el);
+		return;
+	}
+	bind = stanza_kind(el) == STANZA_IQ ? stanza_child(el, STANZA_TOP, "bind", NS_BIND) : STANZA_NO_EL;
+	if (bind == STANZA_NO_EL || !s->edge->conf->plugins[CONFIG_PLUGIN_bind]) {
+		stream_fail(s, STREAM_ERROR_NOT_AUTHORIZED, NULL);
+		return;
+	}
+	if (stanza_type(el) != STANZA_TYPE_SET) {
+		reply_error(s, el, STANZA_ERROR_BAD_REQUEST);
+		return;
+	}
+	bind = stanza_child(el, bind, "resource", NS_BIND);
+	if (bind != STANZA_NO_EL)
+		resource = stanza_text(el, bind);
+	if (!span_empty(resource)) {
+		full = jid_with_resource(s->login->user, resource);
+		if (!full) {
+			reply_error(s, el, STANZA_ERROR_BAD_REQUEST);
+			return;
+		}
+		ask_shard(s, el, jid_resource(full));
+		jid_unref(full);
+		return;
+	}
+	ask_shard(s, el, SPAN_NONE);
+}
+
+void negotiation_bound(struct stream *s, struct edge_bound *m)
+{
+	struct stanza *request = s->login->bind;
+	struct builder *b = xml_pool_builder(s->edge->pool);
+
+	s->login->bind = NULL;
+	if (m->error != STANZA_ERROR_NONE) {
+		s->phase = STREAM_UNBOUND;
+		reply_error(s, request, m->error);
+	} else {
+		s->full = m->full;
+		m->full = NULL;
+		s->session = m->session;
+		s->bound = true;
+		s->phase = STREAM_BOUND;
+		login_free(s->login);
+		s->login = NULL;
+		builder_reset(b);
+		stanza_open_result(b, request, SPAN_NONE, SPAN_NONE);
+		builder_open(b, "bind", NS_BIND);
+		builder_leaf(b, "jid", NULL, jid_full(s->full));
+		builder_close(b);
+		builder_close(b);
+		s->ops->element(s, builder_finish(b));
+	}
+	stanza_unref(request);
+	stream_resume(s, STREAM_PAUSE_ANSWER);
+}
+
+/* --- bound: stanzas for the shard --- */
+
+/* RFC 6120 8.1.2.1: a client may name itself, by its full or bare JID, and nobody else. */
+static bool from_ok(const struct stream *s, struct span from)
+{
+	struct jid *j;
+	bool ok;
+
+	if (!from.p || span_eq(from, jid_full(s->full)) || span_eq(from, jid_bare(s->full)))
+		return true;
+	j = jid_parse(from);
+	ok = j && (jid_eq(j, s->full) || (jid_is_bare(j) && jid_eq_bare(j, s->full)));
+	jid_unref(j);
+	return ok;
+}
+
+static bool binds_again(const struct stanza *el)
+{
+	return stanza_kind(el) == STANZA_IQ && stanza_type(el) == STANZA_TYPE_SET && !stanza_to(el).p &&
+	       stanza_child(el, STANZA_TOP, "bind", NS_BIND) != STANZA_NO_EL;
+}
+
+static void stanza_in(struct stream *s, struct stanza *el)
+{
+	struct span to_text = stanza_to(el);
+	struct jid *to = NULL;
+	struct shard_inbound *m;
+
+	if (!from_ok(s, stanza_from(el))) {
+		stream_fail(s, STREAM_ERROR_INVALID_FROM, NULL);
+		return;
+	}
+	if (binds_again(el)) {
+		reply_error(s, el, STANZA_ERROR_NOT_ALLOWED);
+		return;
+	}
+	if (to_text.p) {
+		to = jid_parse(to_text);
+		if (!to) {
+			reply_error(s, el, STANZA_ERROR_JID_MALFORMED);
+			return;
+		}
+	}
+	m = MSG_NEW(shard_inbound, shard_inbound);
+	m->session = s->session;
+	m->packet = packet_make(stanza_ref(el), s->full, to, 0);
+	jid_unref(to);
+	actor_send(server_shard(s->edge->server, s->full), &m);
+}
+
+static void bound_element(struct stream *s, struct stanza *el)
+{
+	if (stanza_kind(el) == STANZA_OTHER) {
+		other_element(s, el);
+		return;
+	}
+	metric_inc(METRIC_stanzas_in);
+	shaper_take(&s->shaper, s->regime, actor_now_ms(), 0, 1);
+	stanza_in(s, el);
+	stream_check_flow(s);
+}
+
+void negotiation_element(struct stream *s, struct stanza *el)
+{
+	switch ((enum stream_phase)s->phase) {
+	case STREAM_OPENING:
+		stream_fail(s, STREAM_ERROR_NOT_AUTHORIZED, NULL);
+		break;
+	case STREAM_LOGIN:
+	case STREAM_EXCHANGE:
+		before_login(s, el);
+		break;
+	case STREAM_UNBOUND:
+		before_bind(s, el);
+		break;
+	case STREAM_BOUND:
+		bound_element(s, el);
+		break;
+	case STREAM_CLOSING:
+		break;
+	case STREAM_SECURING:
+	case STREAM_CHECKING:
+	case STREAM_BINDING:
+		BUG("input while the stream does not listen");
+	}
+	stanza_unref(el);
+}

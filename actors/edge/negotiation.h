@@ -1,0 +1,11 @@
+#pragma once
+/* The state machine of a client stream, shared by all transports: header, features, starttls, login, bind, and from
+ * then on stanzas to the shard. One table of (phase, element) decides; what no line allows is an error. */
+#include "actors/edge/stream.h"
+
+void negotiation_header(struct stream *s, const struct xml_header *h);
+/* Our header alone, before an error that comes first. */
+void negotiation_open(struct stream *s, struct span lang);
+void negotiation_element(struct stream *s, struct stanza *el); /* takes el */
+void negotiation_end(struct stream *s);                        /* the client ended its stream */
+void negotiation_bound(struct stream *s, struct edge_bound *m);

@@ -1,0 +1,90 @@
+/* What all edges of the process read: made by the first edge before the threads start, freed by the last one. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "actors/edge/edge_inner.h"
+#include "actors/edge/pages.h"
+#include "actors/edge/throttle.h"
+#include "runtime/log.h"
+
+#define HEADERS_FILE_MAX 16384
+
+/* Set on the main thread while nothing runs; the count is what threads touch. */
+static struct edge_shared *shared;
+
+static bool is_header_line(const char *line, size_t n)
+{
+	const char *colon = memchr(line, ':', n);
+
+	if (!colon || colon == line)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)line[i] < ' ' && line[i] != '\t')
+			return false;
+	return true;
+}
+
+/* The file's lines, each ended by CRLF; NULL when there is no such file. */
+static char *load_headers(const char *path)
+{
+	struct buf out = BUF_INIT;
+	char line[1024];
+	FILE *file = path && *path ? fopen(path, "re") : NULL;
+
+	if (!file)
+		return NULL;
+	while (fgets(line, sizeof(line), file) && buf_len(&out) < HEADERS_FILE_MAX) {
+		size_t n = strcspn(line, "\r\n");
+
+		if (n == 0 || line[0] == '#')
+			continue;
+		if (is_header_line(line, n)) {
+			buf_add(&out, line, n);
+			buf_add_text(&out, "\r\n");
+		} else {
+			LOG_WARNING("http", "%s: a line is no header and is left out", path);
+		}
+	}
+	fclose(file);
+	return buf_take_text(&out);
+}
+
+static struct edge_shared *load(const struct config *conf)
+{
+	struct edge_shared *s = xcalloc(1, sizeof(*s));
+
+	limits_regimes(conf, s->regimes);
+	limits_http(conf, &s->http);
+	limits_http_conn(conf, &s->http_conn);
+	s->extra_headers = load_headers(conf->bosh_headers_file);
+	s->metrics_allow = xcalloc(conf->metrics_allow.count + 1, sizeof(*s->metrics_allow));
+	for (size_t i = 0; i < conf->metrics_allow.count; i++) {
+		struct address_block *next = &s->metrics_allow[s->metrics_allow_count];
+
+		s->metrics_allow_count += address_block_parse(span_of(conf->metrics_allow.items[i]), next);
+	}
+	s->pages = pages_load(conf->pages ? conf->pages_dir : NULL);
+	s->throttle = throttle_new(conf);
+	return s;
+}
+
+struct edge_shared *edge_shared_new(const struct config *conf)
+{
+	if (!shared)
+		shared = load(conf);
+	__atomic_add_fetch(&shared->users, 1, __ATOMIC_RELAXED);
+	return shared;
+}
+
+void edge_shared_free(struct edge_shared *s)
+{
+	/* Pairs with the same operation of the other edges: the last one sees all their uses done. */
+	if (__atomic_sub_fetch(&s->users, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	throttle_free(s->throttle);
+	pages_free(s->pages);
+	free(s->metrics_allow);
+	free(s->extra_headers);
+	free(s);
+	shared = NULL;
+}

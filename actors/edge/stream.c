@@ -1,0 +1,358 @@
+#include "actors/edge/stream.h"
+
+#include <stdlib.h>
+
+#include "actors/edge/login.h"
+#include "actors/edge/throttle.h"
+#include "runtime/log.h"
+#include "runtime/metric.h"
+#include "xmpp/ns.h"
+
+#define NO_SLOT UINT32_MAX
+#define PRESSED_RETRY_MS 50 /* how soon a client is looked at again whose shard or own output is behind */
+
+/* --- slots --- */
+
+static uint32_t grow_slots(struct edge *e)
+{
+	uint32_t first = e->slot_count, count = first ? first * 2 : 64;
+
+	e->slots = xrealloc(e->slots, count * sizeof(*e->slots));
+	for (uint32_t i = first; i < count; i++)
+		e->slots[i] = (struct edge_slot){ NULL, 1, i + 1 < count ? i + 1 : NO_SLOT };
+	e->slot_count = count;
+	return first;
+}
+
+static void on_timer(struct edge_timer *t);
+
+void stream_enter(struct stream *s)
+{
+	struct edge *e = s->edge;
+
+	if (e->slot_free == NO_SLOT)
+		e->slot_free = grow_slots(e);
+	s->slot = e->slot_free;
+	e->slot_free = e->slots[s->slot].next_free;
+	e->slots[s->slot].stream = s;
+	s->gen = e->slots[s->slot].gen;
+	wheel_node_init(&s->timer.node);
+	s->timer.fire = on_timer;
+	stream_rearm(s);
+}
+
+void stream_leave(struct stream *s)
+{
+	struct edge *e = s->edge;
+
+	if (s->slot == NO_SLOT)
+		return;
+	edge_timer_set(e, &s->timer, 0);
+	e->slots[s->slot] = (struct edge_slot){ NULL, s->gen + 1, e->slot_free };
+	e->slot_free = s->slot;
+	s->slot = NO_SLOT;
+}
+
+void stream_rename(struct stream *s)
+{
+	s->gen = ++s->edge->slots[s->slot].gen;
+}
+
+struct link stream_link(const struct stream *s)
+{
+	return (struct link){ s->edge->self, s->slot, s->gen };
+}
+
+void stream_init(struct stream *s, const struct stream_ops *ops, struct edge *e, struct conn *conn,
+		 const struct config_listener *listener, const struct address *peer)
+{
+	*s = (struct stream){
+		.ops = ops,
+		.edge = e,
+		.conn = conn,
+		.listener = listener,
+		.regime = &e->shared->regimes[REGIME_PREAUTH],
+		.phase = STREAM_OPENING,
+		.slot = NO_SLOT,
+		.peer = *peer,
+		.heard_ms = actor_now_ms(),
+	};
+	s->login = login_new(s);
+}
+
+void stream_fini(struct stream *s)
+{
+	struct pending *p;
+
+	while ((p = pending_pop(&s->pending))) {
+		packet_clear(&p->packet);
+		free(p);
+	}
+	login_free(s->login);
+	jid_unref(s->full);
+	s->login = NULL;
+	s->full = NULL;
+}
+
+/* --- when input waits --- */
+
+void stream_pause(struct stream *s, enum stream_pause why)
+{
+	bool was = s->paused != 0;
+
+	s->paused |= (uint8_t)why;
+	if (!was)
+		s->ops->pause(s);
+}
+
+void stream_resume(struct stream *s, enum stream_pause why)
+{
+	if (!(s->paused & why))
+		return;
+	s->paused &= (uint8_t)~why;
+	if (!s->paused && s->phase != STREAM_CLOSING)
+		s->ops->resume(s);
+}
+
+static uint64_t flow_wait_ms(const struct stream *s, uint64_t now)
+{
+	uint64_t wait = shaper_wait_ms(&s->shaper, s->regime, now);
+	bool behind = (s->conn && conn_is_full(s->conn)) ||
+		      (s->phase == STREAM_BOUND && actor_is_pressed(server_shard(s->edge->server, s->full)));
+
+	return behind && wait < PRESSED_RETRY_MS ? PRESSED_RETRY_MS : wait;
+}
+
+void stream_check_flow(struct stream *s)
+{
+	uint64_t now = actor_now_ms(), wait = flow_wait_ms(s, now);
+
+	if (!wait || s->phase == STREAM_CLOSING)
+		return;
+	s->flow_until_ms = now + wait;
+	stream_pause(s, STREAM_PAUSE_FLOW);
+	stream_rearm(s);
+}
+
+static void flow_due(struct stream *s, uint64_t now)
+{
+	uint64_t wait;
+
+	if (!s->flow_until_ms || s->flow_until_ms > now)
+		return;
+	wait = flow_wait_ms(s, now);
+	s->flow_until_ms = wait ? now + wait : 0;
+	if (!wait)
+		stream_resume(s, STREAM_PAUSE_FLOW);
+}
+
+/* --- deadlines --- */
+
+static void earliest(uint64_t *at, uint64_t other)
+{
+	if (other && (!*at || other < *at))
+		*at = other;
+}
+
+void stream_rearm(struct stream *s)
+{
+	uint64_t at = 0;
+
+	if (s->slot == NO_SLOT)
+		return;
+	if (s->login) {
+		earliest(&at, s->login->bind_by_ms);
+		earliest(&at, s->login->check_by_ms);
+	}
+	earliest(&at, s->flow_until_ms);
+	earliest(&at, s->ops->deadline(s));
+	/* A deadline that moved away is left to fire and be set again: activity costs no timer work. */
+	if (at && (!wheel_is_set(&s->timer.node) || at < s->timer.node.at_ms))
+		edge_timer_set(s->edge, &s->timer, at);
+}
+
+static void on_timer(struct edge_timer *t)
+{
+	struct stream *s = CONTAINER_OF(t, struct stream, timer);
+	uint64_t now = actor_now_ms();
+
+	flow_due(s, now);
+	if (s->login && s->phase != STREAM_CLOSING)
+		login_due(s, now);
+	s->ops->due(s, now);
+	stream_rearm(s);
+}
+
+/* --- messages on their way out --- */
+
+void pending_add(struct pending_list *l, struct packet *p, uint64_t receipt, uint64_t mark)
+{
+	struct pending *node = xmalloc(sizeof(*node));
+
+	*node = (struct pending){ NULL, packet_take(p), receipt, mark };
+	if (l->last)
+		l->last->next = node;
+	else
+		l->first = node;
+	l->last = node;
+}
+
+struct pending *pending_pop(struct pending_list *l)
+{
+	struct pending *node = l->first;
+
+	if (!node)
+		return NULL;
+	l->first = node->next;
+	if (!l->first)
+		l->last = NULL;
+	return node;
+}
+
+static void tell_written(struct stream *s, uint64_t receipt)
+{
+	struct shard_written *m;
+
+	if (!receipt || !s->bound || s->reported)
+		return;
+	m = MSG_NEW(shard_written, shard_written);
+	m->session = s->session;
+	m->receipt = receipt;
+	actor_send(server_shard(s->edge->server, s->full), &m);
+}
+
+static void report_closed(struct stream *s)
+{
+	struct shard_closed *m;
+
+	if (!s->bound || s->reported)
+		return;
+	s->reported = true;
+	m = MSG_NEW(shard_closed, shard_closed);
+	m->session = s->session;
+	m->reason = (enum close_reason)s->reason;
+	actor_send(server_shard(s->edge->server, s->full), &m);
+}
+
+void stream_give_back(struct stream *s, struct packet *p)
+{
+	struct packet_msg *m;
+
+	if (!p->stanza || stanza_kind(p->stanza) != STANZA_MESSAGE || !s->full) {
+		packet_clear(p);
+		return;
+	}
+	m = MSG_NEW(shard_undelivered, packet_msg);
+	m->packet = packet_take(p);
+	m->packet.flags |= PACKET_RETURNED;
+	actor_send(server_shard(s->edge->server, s->full), &m);
+}
+
+void stream_deliver(struct stream *s, struct packet *p, uint64_t receipt)
+{
+	if (s->phase == STREAM_BOUND) {
+		metric_inc(METRIC_stanzas_out);
+		s->ops->deliver(s, p, receipt);
+	} else if (s->pending.first) {
+		pending_add(&s->pending, p, 0, UINT64_MAX); /* goes back in order behind those before it */
+	} else {
+		stream_give_back(s, p);
+	}
+}
+
+void stream_track(struct stream *s, struct packet *p, uint64_t receipt, uint64_t mark)
+{
+	if (receipt || stanza_kind(p->stanza) == STANZA_MESSAGE)
+		pending_add(&s->pending, p, receipt, mark);
+	else
+		packet_clear(p);
+}
+
+void stream_written(struct stream *s, uint64_t mark)
+{
+	while (s->pending.first && s->pending.first->mark <= mark) {
+		struct pending *node = pending_pop(&s->pending);
+
+		tell_written(s, node->receipt);
+		packet_clear(&node->packet);
+		free(node);
+	}
+	if (s->phase == STREAM_CLOSING && !s->pending.first)
+		report_closed(s);
+}
+
+/* --- the end --- */
+
+enum close_reason stream_reason(enum stream_error error)
+{
+	switch (error) {
+	case STREAM_ERROR_NONE: return CLOSE_STREAM_END;
+	case STREAM_ERROR_CONFLICT: return CLOSE_REPLACED;
+	case STREAM_ERROR_CONNECTION_TIMEOUT: return CLOSE_INACTIVITY;
+	case STREAM_ERROR_SYSTEM_SHUTDOWN: return CLOSE_SHUTDOWN;
+	default: return CLOSE_ERROR;
+	}
+}
+
+static struct stanza *make_error(struct edge *e, enum stream_error error, const char *text)
+{
+	struct builder *b = xml_pool_builder(e->pool);
+
+	builder_reset(b);
+	builder_open(b, "error", NS_STREAM);
+	builder_leaf(b, stream_error_text(error), NS_STREAMS, SPAN_NONE);
+	if (text)
+		builder_leaf(b, "text", NS_STREAMS, span_of(text));
+	builder_close(b);
+	return builder_finish(b);
+}
+
+void stream_fail(struct stream *s, enum stream_error error, const char *text)
+{
+	char peer[ADDRESS_TEXT_MAX];
+
+	if (s->phase == STREAM_CLOSING)
+		return;
+	if (error == STREAM_ERROR_NONE) {
+		s->ops->close(s, error, NULL);
+	} else {
+		metric_inc(METRIC_stream_errors);
+		if (error == STREAM_ERROR_POLICY_VIOLATION || error == STREAM_ERROR_RESOURCE_CONSTRAINT)
+			metric_inc(METRIC_limits_hit);
+		address_text(&s->peer, peer);
+		LOG_DEBUG("edge", "stream of %s (%s) ends: %s", s->full ? s->full->text : "nobody", peer,
+			  stream_error_text(error));
+		s->ops->close(s, error, make_error(s->edge, error, text));
+	}
+	stream_end(s, stream_reason(error));
+}
+
+void stream_end(struct stream *s, enum close_reason reason)
+{
+	if (s->phase == STREAM_CLOSING)
+		return;
+	s->phase = STREAM_CLOSING;
+	s->reason = (uint8_t)reason;
+	s->flow_until_ms = 0;
+	login_free(s->login);
+	s->login = NULL;
+	if (s->anonymous) {
+		s->anonymous = false;
+		throttle_release(s->edge->shared->throttle, THROTTLE_ANONYMOUS, &s->peer);
+	}
+	if (!s->pending.first)
+		report_closed(s);
+}
+
+void stream_gone(struct stream *s, enum close_reason reason)
+{
+	struct pending *node;
+
+	stream_end(s, reason);
+	while ((node = pending_pop(&s->pending))) {
+		stream_give_back(s, &node->packet);
+		free(node);
+	}
+	report_closed(s);
+	stream_leave(s);
+}

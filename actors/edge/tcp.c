@@ -1,0 +1,300 @@
+/* One TCP stream is one connection. Input goes through the parser in place; the parser is only kept between two
+ * reads in the middle of an element. Output is appended to the connection's buffer and leaves once at the end of the
+ * turn. */
+#include "actors/edge/tcp.h"
+
+#include <stdlib.h>
+
+#include "actors/edge/login.h"
+#include "actors/edge/negotiation.h"
+#include "actors/edge/wrap.h"
+#include "runtime/metric.h"
+
+struct tcp {
+	struct edge_connection c;
+	struct stream s;
+	struct xml_stream xml;
+	uint64_t spoke_ms; /* last ping */
+	bool restart;      /* the next byte begins a new stream */
+	bool handshake;
+};
+
+static struct tcp *of_stream(const struct stream *s)
+{
+	return (struct tcp *)((uintptr_t)s - offsetof(struct tcp, s));
+}
+
+static struct tcp *of_connection(struct edge_connection *c)
+{
+	return CONTAINER_OF(c, struct tcp, c);
+}
+
+/* --- input --- */
+
+static bool goes_on(const struct tcp *t)
+{
+	return stream_listens(&t->s) && !t->restart && !t->c.is_leaving;
+}
+
+static enum xml_verdict on_header(void *ctx, const struct xml_header *h)
+{
+	struct tcp *t = ctx;
+
+	negotiation_header(&t->s, h);
+	return goes_on(t) ? XML_GO : XML_STOP;
+}
+
+static enum xml_verdict on_element(void *ctx, struct stanza *el)
+{
+	struct tcp *t = ctx;
+
+	negotiation_element(&t->s, el);
+	return goes_on(t) ? XML_GO : XML_STOP;
+}
+
+static enum xml_verdict on_stream_end(void *ctx)
+{
+	struct tcp *t = ctx;
+
+	negotiation_end(&t->s);
+	return XML_STOP;
+}
+
+static const struct xml_sink sink = { on_header, on_element, on_stream_end };
+
+static size_t feed(struct tcp *t, struct span bytes, bool drained)
+{
+	struct stream *s = &t->s;
+	struct xml_pool *pool = t->c.edge->pool;
+	enum stream_error error;
+	size_t used = 0;
+
+	if (t->restart) {
+		xml_stream_restart(&t->xml, pool);
+		t->restart = false;
+	}
+	t->xml.limits = &s->regime->xml;
+	error = xml_stream_feed(&t->xml, pool, bytes, drained, &sink, t, &used);
+	shaper_take(&s->shaper, s->regime, actor_now_ms(), used, 0);
+	if (error != STREAM_ERROR_NONE)
+		stream_fail(s, error, NULL);
+	else
+		stream_check_flow(s);
+	return used;
+}
+
+static size_t on_input(void *ctx, struct span bytes, bool drained)
+{
+	struct tcp *t = of_connection(ctx);
+	size_t done = 0;
+
+	t->s.heard_ms = actor_now_ms();
+	while (done < bytes.n && stream_listens(&t->s) && !t->c.is_leaving) {
+		size_t used = feed(t, (struct span){ bytes.p + done, bytes.n - done }, drained);
+
+		done += used;
+		if (used == 0)
+			break;
+	}
+	if (t->s.phase == STREAM_SECURING && !t->handshake) {
+		/* The parser goes with the clear text it has seen; what follows unread is an injection (V24). */
+		t->handshake = true;
+		t->restart = true;
+		conn_start_tls(t->c.conn, t->c.edge->server->tls, t->s.vhost ? t->s.vhost->name : NULL, "xmpp-client");
+	}
+	return t->s.phase == STREAM_CLOSING ? bytes.n : done;
+}
+
+static void on_secure(void *ctx)
+{
+	struct tcp *t = of_connection(ctx);
+
+	t->s.secure = true;
+	if (t->s.phase == STREAM_SECURING)
+		t->s.phase = STREAM_OPENING;
+}
+
+static void on_sent(void *ctx, uint64_t sent)
+{
+	stream_written(&of_connection(ctx)->s, sent);
+}
+
+static void on_end(void *ctx, enum conn_end why)
+{
+	struct tcp *t = of_connection(ctx);
+
+	if (why == CONN_END_STALLED)
+		metric_inc(METRIC_limits_hit);
+	stream_gone(&t->s, CLOSE_SOCKET_LOST);
+	connection_free(&t->c);
+}
+
+static const struct conn_events events = { on_input, on_secure, on_sent, on_end };
+
+/* --- output: struct stream_ops --- */
+
+static void write_header(struct stream *s, struct span from, struct span id, struct span lang)
+{
+	wrap_stream_header(conn_out(s->conn), from, id, lang);
+	conn_flush_later(s->conn);
+}
+
+static void write_element(struct stream *s, struct stanza *el)
+{
+	stanza_write(conn_out(s->conn), el, SPAN_NONE, SPAN_NONE, STANZA_FORM_STREAM);
+	conn_flush_later(s->conn);
+	stanza_unref(el);
+}
+
+static void deliver(struct stream *s, struct packet *p, uint64_t receipt)
+{
+	stanza_write(conn_out(s->conn), p->stanza, p->from ? jid_full(p->from) : SPAN_NONE,
+		     p->to ? jid_full(p->to) : SPAN_NONE, STANZA_FORM_STREAM);
+	conn_flush_later(s->conn);
+	stream_track(s, p, receipt, conn_queued(s->conn));
+}
+
+static void close_stream(struct stream *s, enum stream_error condition UNUSED, struct stanza *error)
+{
+	/* Under a handshake there is nobody to talk to. */
+	if (s->phase != STREAM_SECURING) {
+		if (!s->opened)
+			negotiation_open(s, SPAN_NONE);
+		if (error)
+			stanza_write(conn_out(s->conn), error, SPAN_NONE, SPAN_NONE, STANZA_FORM_STREAM);
+		wrap_stream_end(conn_out(s->conn));
+		conn_flush_later(s->conn);
+	}
+	stanza_unref(error);
+	conn_close(s->conn);
+}
+
+static void pause_input(struct stream *s)
+{
+	conn_pause(s->conn);
+}
+
+static void resume_input(struct stream *s)
+{
+	if (!of_stream(s)->c.is_leaving)
+		conn_resume(s->conn);
+}
+
+static void restart(struct stream *s)
+{
+	struct tcp *t = of_stream(s);
+	const struct server *server = s->edge->server;
+	unsigned home = server_shard_worker(server, server_shard_index(server, s->login->user));
+
+	t->restart = true;
+	conn_set_limits(s->conn, &s->regime->conn);
+	connection_admitted(&t->c);
+	if (home != s->edge->worker)
+		connection_leave(&t->c, home);
+}
+
+static uint64_t deadline(const struct stream *s)
+{
+	const struct config *conf = s->edge->conf;
+	const struct tcp *t = of_stream(s);
+	uint64_t ping = 0, last = s->heard_ms > t->spoke_ms ? s->heard_ms : t->spoke_ms, end = 0;
+
+	if (s->phase != STREAM_BOUND)
+		return 0;
+	if (conf->tcp_idle_ping)
+		ping = last + (uint64_t)conf->tcp_idle_ping * 1000;
+	if (conf->tcp_max_inactivity)
+		end = s->heard_ms + (uint64_t)conf->tcp_max_inactivity * 1000;
+	return ping && (!end || ping < end) ? ping : end;
+}
+
+static void due(struct stream *s, uint64_t now)
+{
+	const struct config *conf = s->edge->conf;
+	struct tcp *t = of_stream(s);
+
+	if (s->phase != STREAM_BOUND)
+		return;
+	if (conf->tcp_max_inactivity && now >= s->heard_ms + (uint64_t)conf->tcp_max_inactivity * 1000) {
+		stream_fail(s, STREAM_ERROR_CONNECTION_TIMEOUT, NULL);
+	} else if (now >= deadline(s)) {
+		/* One space: a dead line shows when nobody acknowledges it. */
+		t->spoke_ms = now;
+		conn_write(s->conn, SPAN_LIT(" "));
+	}
+}
+
+static const struct stream_ops ops = {
+	.transport = TRANSPORT_TCP,
+	.header = write_header,
+	.element = write_element,
+	.deliver = deliver,
+	.close = close_stream,
+	.pause = pause_input,
+	.resume = resume_input,
+	.restart = restart,
+	.deadline = deadline,
+	.due = due,
+};
+
+/* --- struct connection_kind --- */
+
+static const struct conn_limits *limits(struct edge_connection *c)
+{
+	return &of_connection(c)->s.regime->conn;
+}
+
+static void arrived(struct edge_connection *c)
+{
+	struct tcp *t = of_connection(c);
+
+	t->s.edge = c->edge;
+	stream_enter(&t->s);
+}
+
+static void departing(struct edge_connection *c)
+{
+	struct tcp *t = of_connection(c);
+
+	xml_stream_fini(&t->xml, c->edge->pool);
+	xml_stream_init(&t->xml, &t->s.regime->xml);
+	t->restart = false;
+	stream_leave(&t->s);
+	t->s.edge = NULL;
+}
+
+static void shut(struct edge_connection *c)
+{
+	stream_fail(&of_connection(c)->s, STREAM_ERROR_SYSTEM_SHUTDOWN, NULL);
+}
+
+static void release(struct edge_connection *c)
+{
+	struct tcp *t = of_connection(c);
+
+	if (t->s.edge) {
+		xml_stream_fini(&t->xml, t->s.edge->pool);
+		stream_leave(&t->s);
+	}
+	stream_fini(&t->s);
+}
+
+static const struct connection_kind kind = { &events, limits, arrived, departing, shut, release };
+
+struct edge_connection *tcp_new(struct edge *e, const struct config_listener *listener, const struct address *peer)
+{
+	struct tcp *t = xcalloc(1, sizeof(*t));
+
+	connection_init(&t->c, &kind, e, listener);
+	stream_init(&t->s, &ops, e, NULL, listener, peer);
+	xml_stream_init(&t->xml, &t->s.regime->xml);
+	return &t->c;
+}
+
+void tcp_opened(struct edge_connection *c)
+{
+	struct tcp *t = of_connection(c);
+
+	t->s.conn = c->conn;
+	stream_enter(&t->s);
+}

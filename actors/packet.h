@@ -1,0 +1,30 @@
+#pragma once
+/* A stanza on its way: the shared immutable body and the two addresses it travels under. What changes on the way
+ * (from, to, flags) is here; the body never changes. Embedded in messages; whoever holds the message owns it. */
+#include "xmpp/stanza.h"
+
+enum packet_flag {
+	PACKET_FROM_DESK = 1 << 0,  /* the desk has decided: deliver, never redirect or mediate again */
+	PACKET_SERVER = 1 << 1,     /* made by the server itself: gates (privacy, rates) do not apply */
+	PACKET_FROM_STORE = 1 << 2, /* comes from the offline store: never stored as new */
+	PACKET_NO_STORE = 1 << 3,   /* if nobody is there, drop (presence, notices that must not wait) */
+	PACKET_RETURNED = 1 << 4,   /* was handed to a connection that closed before it was written out */
+};
+
+struct packet {
+	struct stanza *stanza;
+	struct jid *from, *to; /* counted; `to` NULL = the sender's own account (RFC 6120 10.3.3) */
+	uint32_t flags;
+};
+
+/* Takes the reference to stanza; from/to are ref'ed. */
+struct packet packet_make(struct stanza *stanza, struct jid *from, struct jid *to, uint32_t flags);
+struct packet packet_copy(const struct packet *p); /* refs everything */
+void packet_clear(struct packet *p);               /* unrefs; safe on a cleared one */
+/* A packet on the heap, for requests that carry one home (actors/store.h). */
+struct packet_note {
+	struct packet packet;
+};
+struct packet_note *packet_note_new(struct packet *p); /* takes *p */
+void packet_note_free(struct packet_note *n);          /* NULL allowed */
+struct packet packet_take(struct packet *p);       /* moves out, leaves *p cleared */

@@ -1,0 +1,358 @@
+#include "actors/session/contacts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "runtime/log.h"
+#include "runtime/metric.h"
+#include "xmpp/ns.h"
+
+/* --- loading --- */
+
+void contacts_begin(struct user *user)
+{
+	user->items = map_new();
+	user->roster = FACT_YES;
+}
+
+void contacts_ask(struct outbox *o, const struct server *server, struct user *user)
+{
+	struct store_request *r =
+		store_request_new(STORE_OP_MAP_ALL, STORE_ROSTER, jid_bare(user->bare), SPAN_NONE, &shard_stored_kind);
+
+	user->roster = FACT_ASKED;
+	outbox_store(o, server, user, r);
+}
+
+static void put(struct user *user, struct roster_item *i)
+{
+	struct roster_item *old = map_put(user->items, jid_bare(i->jid), i);
+
+	ASSERT(!old);
+	user->listed += i->listed;
+}
+
+void contacts_loaded(struct user *user, const struct store_request *r)
+{
+	ASSERT(user->roster == FACT_ASKED && !user->items);
+	user->items = map_new();
+	user->roster = r->status == STATUS_OK || r->status == STATUS_NOT_FOUND ? FACT_YES : FACT_LOST;
+	for (size_t k = 0; k < r->row_count; k++) {
+		const struct store_row *row = &r->rows[k];
+		struct roster_item *i = roster_item_load(span_of(row->key), (struct span){ row->bytes, row->n });
+
+		if (!i)
+			LOG_ERROR("roster", "%.*s: the record of %s is damaged", SPAN_FMT(jid_bare(user->bare)), row->key);
+		else if (contacts_find(user, i->jid))
+			roster_item_free(i);
+		else
+			put(user, i);
+	}
+}
+
+static void free_item(void *ctx UNUSED, struct span key UNUSED, void *value)
+{
+	roster_item_free(value);
+}
+
+void contacts_forget(struct user *user)
+{
+	if (user->items) {
+		map_each(user->items, free_item, NULL);
+		map_free(user->items);
+	}
+	user->items = NULL;
+	user->listed = 0;
+	user->roster = FACT_UNKNOWN;
+}
+
+static void free_contact(void *ctx UNUSED, struct span key UNUSED, void *value)
+{
+	struct contact *c = value;
+
+	jid_unref(c->jid);
+	free(c->name);
+	free(c->group);
+	free(c);
+}
+
+void contacts_end(struct user *user)
+{
+	contacts_forget(user);
+	if (!user->contacts)
+		return;
+	map_each(user->contacts, free_contact, NULL);
+	map_free(user->contacts);
+	user->contacts = NULL;
+}
+
+/* --- records --- */
+
+struct roster_item *contacts_find(const struct user *user, const struct jid *contact)
+{
+	return user->items ? map_find(user->items, jid_bare(contact)) : NULL;
+}
+
+bool contacts_is_full(const struct passage *p)
+{
+	int64_t most = p->server->conf->roster_max;
+
+	return most && p->user->listed >= (uint64_t)most;
+}
+
+struct roster_item *contacts_get(struct passage *p, struct jid *contact)
+{
+	int64_t most = p->server->conf->roster_max;
+	struct roster_item *i = contacts_find(p->user, contact);
+
+	if (i)
+		return i;
+	/* As many again for requests of strangers, which clients see as requests and not as items. */
+	if (most && map_count(p->user->items) >= 2 * (uint64_t)most) {
+		metric_inc(METRIC_limits_hit);
+		return NULL;
+	}
+	i = roster_item_new(contact);
+	put(p->user, i);
+	return i;
+}
+
+/* Visitors' records live in memory only. */
+static void write_behind(struct passage *p, struct store_request *r, struct packet *request)
+{
+	if (p->user->class == CLASS_VISITOR) {
+		msg_free(&r->m);
+		return;
+	}
+	if (request) {
+		r->note[0] = p->session ? p->session->handle : 0;
+		r->packet = packet_note_new(request);
+	}
+	outbox_store(p->out, p->server, p->user, r);
+}
+
+void contacts_list(struct passage *p, struct roster_item *i)
+{
+	p->user->listed += !i->listed;
+	i->listed = true;
+}
+
+void contacts_save(struct passage *p, struct roster_item *i, struct packet *request)
+{
+	struct store_request *r;
+
+	if (!i->listed && i->state == ROSTER_NONE) {
+		contacts_erase(p, i, request);
+		return;
+	}
+	r = store_request_new(STORE_OP_MAP_PUT, STORE_ROSTER, jid_bare(p->user->bare), jid_bare(i->jid), &shard_stored_kind);
+	roster_item_save(i, &r->value);
+	write_behind(p, r, request);
+}
+
+void contacts_erase(struct passage *p, struct roster_item *i, struct packet *request)
+{
+	struct store_request *r = store_request_new(STORE_OP_MAP_DELETE, STORE_ROSTER, jid_bare(p->user->bare), jid_bare(i->jid),
+						    &shard_stored_kind);
+
+	p->user->listed -= i->listed;
+	map_remove(p->user->items, jid_bare(i->jid));
+	roster_item_free(i);
+	write_behind(p, r, request);
+}
+
+void contacts_written(struct passage *p, struct store_request *r)
+{
+	struct jid *contact;
+	struct roster_item *i;
+
+	if (r->status != STATUS_OK && r->status != STATUS_NOT_FOUND) {
+		if (p->user->roster == FACT_YES) /* else it is being read again already */
+			contacts_forget(p->user);
+		if (r->packet)
+			passage_refuse(p, STANZA_ERROR_RESOURCE_CONSTRAINT, NULL);
+		return;
+	}
+	if (!r->packet)
+		return;
+	contact = jid_parse(span_of(r->key));
+	i = contacts_find(p->user, contact);
+	if (i && i->listed)
+		contacts_push(p, i);
+	else if (r->op == STORE_OP_MAP_DELETE)
+		contacts_push_removed(p, contact);
+	jid_unref(contact);
+	passage_result(p);
+}
+
+struct each {
+	struct passage *p;
+	contacts_visit_f *visit;
+	void *ctx;
+};
+
+static void each_item(void *ctx, struct span key UNUSED, void *value)
+{
+	struct each *e = ctx;
+
+	e->visit(e->p, value, e->ctx);
+}
+
+void contacts_each(struct passage *p, contacts_visit_f *visit, void *ctx)
+{
+	struct each e = { p, visit, ctx };
+
+	if (p->user->items)
+		map_each(p->user->items, each_item, &e);
+}
+
+/* --- pushes --- */
+
+static bool anybody_interested(const struct user *user)
+{
+	LIST_EACH(it, &user->sessions)
+		if (CONTAINER_OF(it, struct session, link)->is_interested)
+			return true;
+	return false;
+}
+
+static struct builder *open_push(struct passage *p)
+{
+	struct builder *b = p->builder;
+	char id[32];
+
+	(void)snprintf(id, sizeof(id), "push%" PRIu64, ++p->users->pushes);
+	builder_reset(b);
+	builder_open(b, "iq", NULL);
+	builder_attr_text(b, "type", "set");
+	builder_attr_text(b, "id", id);
+	builder_open(b, "query", NS_ROSTER);
+	return b;
+}
+
+static void send_push(struct passage *p)
+{
+	struct stanza *push;
+
+	builder_close(p->builder);
+	builder_close(p->builder);
+	push = builder_finish(p->builder);
+	LIST_EACH(it, &p->user->sessions) {
+		struct session *s = CONTAINER_OF(it, struct session, link);
+		struct packet copy;
+
+		if (!s->is_interested)
+			continue;
+		copy = packet_make(stanza_ref(push), p->user->bare, s->full, PACKET_SERVER | PACKET_NO_STORE);
+		outbox_deliver(p->out, s, &copy, 0);
+	}
+	stanza_unref(push);
+}
+
+void contacts_push(struct passage *p, const struct roster_item *i)
+{
+	if (!i->listed || !anybody_interested(p->user) || contacts_is_shown(p->user, i->jid))
+		return;
+	roster_item_write(open_push(p), i);
+	send_push(p);
+}
+
+void contacts_push_removed(struct passage *p, const struct jid *contact)
+{
+	if (!anybody_interested(p->user))
+		return;
+	roster_item_write_removed(open_push(p), contact);
+	send_push(p);
+}
+
+/* --- shown by the desk --- */
+
+static void write_contact(struct builder *b, const struct contact *c)
+{
+	builder_open(b, "item", NS_ROSTER);
+	builder_attr(b, "jid", jid_full(c->jid));
+	builder_attr_text(b, "name", c->name);
+	builder_attr_text(b, "subscription", "both");
+	if (c->group)
+		builder_leaf(b, "group", NULL, span_of(c->group));
+	builder_close(b);
+}
+
+static struct contact *find_shown(const struct user *user, const struct jid *contact)
+{
+	return user->contacts ? map_find(user->contacts, jid_bare(contact)) : NULL;
+}
+
+bool contacts_is_shown(const struct user *user, const struct jid *contact)
+{
+	return find_shown(user, contact) != NULL;
+}
+
+void contacts_hide(struct passage *p, const struct jid *contact)
+{
+	struct user *user = p->user;
+	struct contact *c = find_shown(user, contact);
+	struct roster_item *own = contacts_find(user, contact);
+
+	if (!c)
+		return;
+	map_remove(user->contacts, jid_bare(contact));
+	if (own && own->listed)
+		contacts_push(p, own);
+	else
+		contacts_push_removed(p, c->jid);
+	free_contact(NULL, SPAN_NONE, c);
+	if (map_count(user->contacts) == 0) {
+		map_free(user->contacts);
+		user->contacts = NULL;
+	}
+}
+
+void contacts_show(struct passage *p, struct shard_contact *m)
+{
+	struct contact *c;
+
+	if (m->remove) {
+		contacts_hide(p, m->contact);
+		return;
+	}
+	if (!p->user->contacts)
+		p->user->contacts = map_new();
+	c = find_shown(p->user, m->contact);
+	if (!c) {
+		c = xcalloc(1, sizeof(*c));
+		c->jid = jid_to_bare(m->contact);
+		map_put(p->user->contacts, jid_bare(c->jid), c);
+	}
+	free(c->name);
+	free(c->group);
+	c->name = m->name;
+	c->group = m->group;
+	m->name = m->group = NULL;
+	if (!anybody_interested(p->user))
+		return;
+	write_contact(open_push(p), c);
+	send_push(p);
+}
+
+/* --- the whole list --- */
+
+static void write_listed(struct passage *p, struct roster_item *i, void *ctx UNUSED)
+{
+	if (i->listed && !contacts_is_shown(p->user, i->jid))
+		roster_item_write(p->builder, i);
+}
+
+static void write_shown(void *ctx, struct span key UNUSED, void *value)
+{
+	write_contact(ctx, value);
+}
+
+void contacts_write(struct passage *p, struct builder *b)
+{
+	ASSERT(b == p->builder);
+	contacts_each(p, write_listed, NULL);
+	if (p->user->contacts)
+		map_each(p->user->contacts, write_shown, b);
+}

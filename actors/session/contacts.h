@@ -1,0 +1,36 @@
+#pragma once
+/* A user's contacts in memory: the roster as loaded from the store, and the entries the desk shows beside it. Changes are made
+ * in memory at once and written behind; when a write fails the memory is forgotten, so that the next look reads what is true. */
+#include "actors/session/xep.h"
+#include "xmpp/rules/roster.h"
+
+/* --- loading --- */
+void contacts_begin(struct user *user); /* empty and known: visitors have no roster in the store */
+void contacts_ask(struct outbox *o, const struct server *server, struct user *user);
+void contacts_loaded(struct user *user, const struct store_request *r);
+void contacts_forget(struct user *user); /* to be asked for again */
+void contacts_end(struct user *user);    /* frees all */
+
+/* --- while passage_knows_roster --- */
+struct roster_item *contacts_find(const struct user *user, const struct jid *contact); /* NULL = no record */
+/* Made when there is none; NULL when the user has too many. */
+struct roster_item *contacts_get(struct passage *p, struct jid *contact);
+bool contacts_is_full(const struct passage *p); /* no more items that clients see */
+void contacts_list(struct passage *p, struct roster_item *i); /* from now on clients see it */
+/* Writes the record, or erases it (and frees it) when it says nothing any more. `request`: a roster set that is answered, and
+ * pushed, when the write is done; taken; NULL = none. */
+void contacts_save(struct passage *p, struct roster_item *i, struct packet *request);
+void contacts_erase(struct passage *p, struct roster_item *i, struct packet *request);
+void contacts_written(struct passage *p, struct store_request *r); /* the answer to both; p->packet is the request or empty */
+/* The item changed, or is gone: tells the sessions that asked for the roster. */
+void contacts_push(struct passage *p, const struct roster_item *i);
+void contacts_push_removed(struct passage *p, const struct jid *contact);
+/* All items clients see, into the open <query/>. */
+void contacts_write(struct passage *p, struct builder *b);
+typedef void contacts_visit_f(struct passage *p, struct roster_item *i, void *ctx);
+void contacts_each(struct passage *p, contacts_visit_f *visit, void *ctx); /* the visitor must not add or erase */
+
+/* --- shown by the desk --- */
+void contacts_show(struct passage *p, struct shard_contact *m); /* takes name and group */
+bool contacts_is_shown(const struct user *user, const struct jid *contact);
+void contacts_hide(struct passage *p, const struct jid *contact);

@@ -1,0 +1,332 @@
+#include "actors/session/offline.h"
+
+#include <stdlib.h>
+
+#include "runtime/log.h"
+#include "runtime/metric.h"
+#include "runtime/outside.h"
+#include "xmpp/datetime.h"
+#include "xmpp/ns.h"
+#include "xmpp/parser.h"
+
+#define PAGE_ROWS 100u
+#define HELD_MAX 1000u
+/* A visitor who left rarely comes back for more (reliability 6b). */
+#define VISITOR_KEEP_MAX 50u
+
+struct offline_flush {
+	uint64_t session;   /* handle; stale when it ended while a page was read */
+	uint64_t after;     /* row number of the last one given out */
+	unsigned in_flight; /* rows given out and not written yet */
+	bool reading;       /* a page is on its way from the store */
+	bool more;          /* rows may be left: live messages are held */
+	bool failed;        /* the store did not answer; SHARD_TICK tries again */
+	unsigned held_count;
+	struct list held;   /* of struct waiting */
+};
+
+/* --- keeping --- */
+
+static bool is_only_chat_state(const struct stanza *s)
+{
+	for (stanza_el el = stanza_first(s, STANZA_TOP); el != STANZA_NO_EL; el = stanza_next(s, el))
+		if (stanza_el_is(s, el, NULL, NS_CHATSTATES))
+			return !stanza_has_body(s);
+	return false;
+}
+
+static void append(struct passage *p)
+{
+	const struct config *conf = p->server->conf;
+	const struct packet *q = &p->packet;
+	struct packet copy = packet_copy(q);
+	struct store_request *r = store_request_new(STORE_OP_LOG_APPEND, STORE_OFFLINE, jid_bare(p->user->bare),
+						    jid_bare(q->from), &shard_stored_kind);
+
+	stanza_save(&r->value, q->stanza, jid_full(q->from), jid_full(q->to));
+	r->time_us = outside_wall_us();
+	r->limit = (uint64_t)conf->store_limit;
+	r->total = p->user->class == CLASS_VISITOR ? VISITOR_KEEP_MAX : (uint64_t)conf->store_limit_total;
+	r->packet = packet_note_new(&copy);
+	outbox_store(p->out, p->server, p->user, r);
+}
+
+/* An account that keeps nothing and one that does not exist answer alike, so accounts cannot be enumerated. */
+enum xep_verdict offline_keep(struct passage *p)
+{
+	const struct packet *q = &p->packet;
+
+	if (q->flags & (PACKET_NO_STORE | PACKET_FROM_STORE))
+		return XEP_REFUSED; /* not worth it, or its row is still there */
+	if (is_only_chat_state(q->stanza))
+		return XEP_REFUSED; /* XEP-0085: typing at nobody is no news */
+	if (!p->server->conf->msg_offline || !delivery_is_storable(q->stanza))
+		return passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
+	if (!passage_knows_account(p))
+		return XEP_WAIT;
+	if (p->user->account == FACT_LOST)
+		return passage_refuse(p, STANZA_ERROR_RESOURCE_CONSTRAINT, NULL);
+	if (p->user->account == FACT_NO)
+		return passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
+	append(p);
+	return XEP_REFUSED; /* nobody has it yet: no plugin looks at it before it is given out */
+}
+
+void offline_kept(struct passage *p, struct store_request *r)
+{
+	if (r->status == STATUS_OK) {
+		metric_inc(METRIC_offline_stored);
+		return;
+	}
+	if (r->status == STATUS_LIMIT) {
+		metric_inc(METRIC_offline_refused);
+		passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
+		return;
+	}
+	passage_refuse(p, STANZA_ERROR_RESOURCE_CONSTRAINT, NULL);
+}
+
+/* --- giving out --- */
+
+static void read_page(struct passage *p, struct offline_flush *f)
+{
+	struct store_request *r =
+		store_request_new(STORE_OP_LOG_READ, STORE_OFFLINE, jid_bare(p->user->bare), SPAN_NONE, &shard_stored_kind);
+
+	r->seq = f->after;
+	r->limit = PAGE_ROWS;
+	f->reading = f->more = true;
+	f->failed = false;
+	outbox_store(p->out, p->server, p->user, r);
+}
+
+void offline_begin(struct passage *p, struct session *s)
+{
+	struct offline_flush *f;
+
+	if (p->user->flush || !p->server->conf->plugins[CONFIG_PLUGIN_amp])
+		return;
+	f = p->user->flush = xcalloc(1, sizeof(*f));
+	f->session = s->handle;
+	list_init(&f->held);
+	read_page(p, f);
+}
+
+/* Before what waits already, for it came later. The shard runs them before it returns. */
+static void release_held(struct user *user, struct offline_flush *f)
+{
+	while (!list_empty(&f->held)) {
+		struct list *last = f->held.prev;
+
+		list_remove(last);
+		list_push_back(user->waiting.next, last);
+		user->waiting_count++;
+	}
+	f->held_count = 0;
+}
+
+static void end_flush(struct user *user)
+{
+	release_held(user, user->flush);
+	free(user->flush);
+	user->flush = NULL;
+}
+
+/* Its session ended: another one that takes messages gets the rest. */
+static void start_again(struct passage *p)
+{
+	end_flush(p->user);
+	LIST_EACH(it, &p->user->sessions) {
+		struct session *s = CONTAINER_OF(it, struct session, link);
+
+		if (s->takes_offline && session_is_available(p->users, s) && session_priority(p->users, s) >= 0) {
+			offline_begin(p, s);
+			return;
+		}
+	}
+}
+
+static bool has_our_delay(const struct stanza *s, const struct user *user)
+{
+	for (stanza_el el = stanza_first(s, STANZA_TOP); el != STANZA_NO_EL; el = stanza_next(s, el))
+		if (stanza_el_is(s, el, "delay", NS_DELAY) &&
+		    span_eq(stanza_attr(s, el, "from"), jid_domain(user->bare)))
+			return true;
+	return false;
+}
+
+/* The stored message with the stamp of XEP-0203; takes s. */
+static struct stanza *stamped(struct passage *p, struct stanza *s, uint64_t time_us)
+{
+	struct builder *b = p->builder;
+	char stamp[DATETIME_MAX];
+	struct stanza *out;
+
+	if (has_our_delay(s, p->user))
+		return s; /* the desk said already when it was written */
+	datetime_text(time_us, stamp);
+	builder_reset(b);
+	builder_open_span(b, stanza_name(s, STANZA_TOP), stanza_ns(s, STANZA_TOP));
+	builder_copy_head(b, s);
+	builder_copy_children(b, s, STANZA_TOP);
+	builder_open(b, "delay", NS_DELAY);
+	builder_attr(b, "from", jid_domain(p->user->bare));
+	builder_attr_text(b, "stamp", stamp);
+	builder_text(b, SPAN_LIT("Offline Storage"));
+	builder_close(b);
+	builder_close(b);
+	out = builder_finish(b);
+	stanza_unref(s);
+	return out;
+}
+
+static void delete_row(struct passage *p, uint64_t seq)
+{
+	struct store_request *r =
+		store_request_new(STORE_OP_LOG_DELETE_ONE, STORE_OFFLINE, jid_bare(p->user->bare), SPAN_NONE, NULL);
+
+	r->seq = seq;
+	outbox_store(p->out, p->server, NULL, r);
+}
+
+static struct stanza *parse_row(struct passage *p, const struct store_row *row, struct jid **from)
+{
+	static const struct xml_limits no_limits;
+	struct stanza *s = NULL;
+
+	*from = NULL;
+	if (xml_parse_document(p->xml, (struct span){ row->bytes, row->n }, &no_limits, &s) != STREAM_ERROR_NONE)
+		return NULL;
+	*from = jid_parse(stanza_from(s));
+	if (*from)
+		return s;
+	stanza_unref(s);
+	return NULL;
+}
+
+static void give_row(struct passage *p, struct offline_flush *f, struct session *s, const struct store_row *row)
+{
+	struct jid *from;
+	struct stanza *stanza = parse_row(p, row, &from);
+	struct packet packet;
+
+	f->after = row->seq;
+	if (!stanza) {
+		LOG_ERROR("offline", "%.*s: row %llu is damaged and left out", SPAN_FMT(jid_bare(p->user->bare)),
+			  (unsigned long long)row->seq);
+		return;
+	}
+	packet = packet_make(stamped(p, stanza, row->time_us), from, p->user->bare, PACKET_SERVER | PACKET_FROM_STORE);
+	jid_unref(from);
+	f->in_flight++;
+	outbox_deliver(p->out, s, &packet, row->seq);
+}
+
+/* After any step: the next page, or the end. */
+static void go_on(struct passage *p, struct offline_flush *f)
+{
+	if (f->reading || f->in_flight)
+		return;
+	if (f->more)
+		read_page(p, f);
+	else
+		end_flush(p->user);
+}
+
+static void wait_for_tick(struct passage *p, struct offline_flush *f)
+{
+	f->failed = true;
+	f->more = false;
+	release_held(p->user, f);
+}
+
+void offline_page(struct passage *p, struct store_request *r)
+{
+	struct offline_flush *f = p->user->flush;
+	struct session *s;
+
+	ASSERT(f && f->reading);
+	f->reading = false;
+	s = users_session(p->users, f->session);
+	if (!s) {
+		start_again(p);
+		return;
+	}
+	if (r->status != STATUS_OK && r->status != STATUS_NOT_FOUND) {
+		wait_for_tick(p, f);
+		return;
+	}
+	for (size_t i = 0; i < r->row_count; i++)
+		give_row(p, f, s, &r->rows[i]);
+	f->more = r->row_count == PAGE_ROWS;
+	if (!f->more)
+		release_held(p->user, f);
+	go_on(p, f);
+}
+
+void offline_written(struct passage *p, struct session *s, uint64_t receipt)
+{
+	struct offline_flush *f = p->user->flush;
+
+	metric_inc(METRIC_offline_delivered);
+	delete_row(p, receipt);
+	if (!f || f->session != s->handle)
+		return;
+	ASSERT(f->in_flight > 0);
+	f->in_flight--;
+	go_on(p, f);
+}
+
+void offline_session_gone(struct passage *p, const struct session *s)
+{
+	struct offline_flush *f = p->user->flush;
+
+	if (!f || f->session != s->handle)
+		return;
+	f->in_flight = 0;
+	if (!f->reading)
+		start_again(p);
+}
+
+bool offline_hold(struct passage *p)
+{
+	struct offline_flush *f = p->user->flush;
+	struct packet copy;
+
+	if (!f || !f->more)
+		return false;
+	if (f->held_count >= HELD_MAX) {
+		metric_inc(METRIC_limits_hit);
+		passage_refuse(p, STANZA_ERROR_RESOURCE_CONSTRAINT, NULL);
+		return true;
+	}
+	copy = packet_copy(&p->packet);
+	list_push_back(&f->held, &waiting_new(&copy, false, 0)->link);
+	f->held_count++;
+	return true;
+}
+
+bool offline_is_failed(const struct user *user)
+{
+	return user->flush && user->flush->failed;
+}
+
+void offline_retry(struct passage *p)
+{
+	struct offline_flush *f = p->user->flush;
+
+	if (f && f->failed)
+		read_page(p, f);
+}
+
+void offline_free(struct user *user)
+{
+	struct list *link;
+
+	if (!user->flush)
+		return;
+	while ((link = list_pop_front(&user->flush->held)))
+		waiting_free(CONTAINER_OF(link, struct waiting, link));
+	free(user->flush);
+	user->flush = NULL;
+}

@@ -1,0 +1,25 @@
+#pragma once
+/* Messages for absent users: kept in the store, given out in order, deleted when the receiver has them.
+ *
+ * A flush brings a user's rows to one session, page by page. A row is deleted when the edge says that it was written out
+ * (BOSH: acknowledged); the next page is read when the last one is. While rows may still come, live messages to the user are
+ * held behind them, so order holds. When the session ends first, unwritten rows stay in the store and held messages start
+ * again as if they came now. At most one flush runs for a user, so no row goes to two sessions. */
+#include "actors/session/xep.h"
+
+/* Keeps p->packet, or answers its sender. Always takes it. */
+enum xep_verdict offline_keep(struct passage *p);
+/* A store answer to that. */
+void offline_kept(struct passage *p, struct store_request *r);
+
+/* This session takes messages from now on. */
+void offline_begin(struct passage *p, struct session *s);
+void offline_page(struct passage *p, struct store_request *r);
+void offline_written(struct passage *p, struct session *s, uint64_t receipt);
+void offline_session_gone(struct passage *p, const struct session *s);
+/* True: the message waits behind a flush, its packet is taken. */
+bool offline_hold(struct passage *p);
+/* The store did not give a page; live messages pass meanwhile. SHARD_TICK tries again. */
+bool offline_is_failed(const struct user *user);
+void offline_retry(struct passage *p);
+void offline_free(struct user *user);

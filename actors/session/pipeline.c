@@ -1,0 +1,295 @@
+#include "actors/session/pipeline.h"
+
+#include "actors/desk/desk.h"
+#include "actors/session/sanitise.h"
+#include "runtime/log.h"
+
+const struct xep *const pipeline_all[] = {
+#define XEP(name) &xep_##name,
+#include "actors/session/xeps.def"
+#undef XEP
+};
+const unsigned pipeline_all_count = ARRAY_LEN(pipeline_all);
+
+void pipeline_init(struct pipeline *l, const struct config *conf)
+{
+	l->count = 0;
+	for (unsigned i = 0; i < pipeline_all_count; i++) {
+		if (!conf->plugins[pipeline_all[i]->plugin])
+			continue;
+		ASSERT(l->count < PIPELINE_XEPS_MAX);
+		l->loaded[l->count++] = pipeline_all[i];
+	}
+}
+
+/* --- facts --- */
+
+bool passage_knows_account(struct passage *p)
+{
+	if (p->user->account != FACT_UNKNOWN && p->user->account != FACT_ASKED)
+		return true;
+	p->wants_account = true;
+	return false;
+}
+
+bool passage_knows_roster(struct passage *p)
+{
+	if (p->user->roster != FACT_UNKNOWN && p->user->roster != FACT_ASKED)
+		return true;
+	p->wants_roster = true;
+	return false;
+}
+
+/* --- answers --- */
+
+/* A seat or robot talks to a visitor's address as the desk mapped it; only the desk can map the answer back. */
+static bool answers_through_desk(const struct passage *p)
+{
+	const struct packet *q = &p->packet;
+
+	if (!p->user || p->direction != INBOUND || !p->server->desk_on || p->user->class != CLASS_VISITOR ||
+	    !(q->flags & PACKET_FROM_DESK) || q->from->local_n == 0 || jid_eq_bare(q->from, q->to))
+		return false;
+	/* A request to the visitor's bare JID comes under the asker's real address. */
+	return !(stanza_kind(q->stanza) == STANZA_IQ && jid_is_bare(q->to));
+}
+
+static void send_to_desk(struct passage *p, struct packet *reply)
+{
+	struct packet_msg *m = MSG_NEW(desk_from_visitor, packet_msg);
+	actor_id desk = server_desk(p->server, p->user->bare);
+
+	m->packet = packet_take(reply);
+	outbox_add(p->out, desk, m);
+}
+
+void passage_reply(struct passage *p, struct stanza *reply)
+{
+	struct packet out = packet_make(reply, p->packet.to, p->packet.from, PACKET_SERVER);
+
+	if (p->direction == OUTBOUND) {
+		if (p->session)
+			outbox_deliver(p->out, p->session, &out, 0);
+	} else if (answers_through_desk(p)) {
+		send_to_desk(p, &out);
+	} else {
+		outbox_route(p->out, &out);
+	}
+	packet_clear(&out);
+}
+
+void passage_result(struct passage *p)
+{
+	passage_reply(p, stanza_make_result(p->builder, p->packet.stanza, SPAN_NONE, SPAN_NONE));
+}
+
+struct builder *passage_open_result(struct passage *p)
+{
+	stanza_open_result(p->builder, p->packet.stanza, SPAN_NONE, SPAN_NONE);
+	return p->builder;
+}
+
+void passage_reply_built(struct passage *p)
+{
+	passage_reply(p, builder_finish(p->builder));
+}
+
+enum xep_verdict passage_refuse(struct passage *p, enum stanza_error condition, const char *text)
+{
+	const struct packet *q = &p->packet;
+	struct stanza *error;
+
+	if ((q->flags & PACKET_NO_STORE) && stanza_kind(q->stanza) != STANZA_IQ)
+		return XEP_REFUSED;
+	error = stanza_make_error(p->builder, q->stanza, SPAN_NONE, SPAN_NONE, condition, text);
+	if (error)
+		passage_reply(p, error);
+	return XEP_REFUSED;
+}
+
+/* --- on its way --- */
+
+void passage_deliver(struct passage *p, const struct session *s)
+{
+	struct packet copy = packet_copy(&p->packet);
+
+	outbox_deliver(p->out, s, &copy, 0);
+}
+
+void passage_send(struct passage *p, struct stanza *s, struct jid *from, struct jid *to, uint32_t flags)
+{
+	struct packet packet = packet_make(s, from, to, flags);
+
+	outbox_route(p->out, &packet);
+}
+
+struct stanza *passage_make_presence(struct passage *p, const char *type)
+{
+	builder_reset(p->builder);
+	builder_open(p->builder, "presence", NULL);
+	builder_attr_text(p->builder, "type", type);
+	builder_close(p->builder);
+	return builder_finish(p->builder);
+}
+
+void passage_send_presence(struct passage *p, const char *type, struct jid *from, struct jid *to)
+{
+	passage_send(p, passage_make_presence(p, type), from, to, PACKET_SERVER | PACKET_NO_STORE);
+}
+
+bool passage_is(const struct passage *p, enum direction d, enum stanza_kind kind)
+{
+	return p->direction == d && stanza_kind(p->packet.stanza) == kind;
+}
+
+/* --- phases --- */
+
+enum phase { GATE, HANDLE, TAP, UNDELIVERED, OTHERWISE };
+
+static xep_phase_f *function_of(const struct xep *x, enum phase phase)
+{
+	switch (phase) {
+	case GATE: return x->gate;
+	case HANDLE: return x->handle;
+	case TAP: return x->tap;
+	case UNDELIVERED: return x->undelivered;
+	case OTHERWISE: return x->otherwise;
+	}
+	BUG("no such phase");
+}
+
+static enum xep_verdict run_phase(struct passage *p, enum phase phase)
+{
+	for (unsigned i = 0; i < p->pipeline->count; i++) {
+		xep_phase_f *function = function_of(p->pipeline->loaded[i], phase);
+		enum xep_verdict v = function ? function(p) : XEP_PASS;
+
+		if (v != XEP_PASS && phase != TAP)
+			return v;
+	}
+	return XEP_PASS;
+}
+
+static bool is_request(const struct stanza *s)
+{
+	return stanza_kind(s) == STANZA_IQ && (stanza_type(s) == STANZA_TYPE_GET || stanza_type(s) == STANZA_TYPE_SET);
+}
+
+/* What the server answers itself, for the account or for itself. */
+static enum xep_verdict run_claims(struct passage *p)
+{
+	const struct stanza *s = p->packet.stanza;
+	stanza_el child = stanza_first(s, STANZA_TOP);
+
+	for (unsigned i = 0; i < p->pipeline->count; i++) {
+		const struct xep *x = p->pipeline->loaded[i];
+
+		for (unsigned k = 0; k < x->claim_count; k++) {
+			const struct xep_claim *c = &x->claims[k];
+
+			if (c->type == stanza_type(s) && (c->targets & TARGET_BIT(p->target)) &&
+			    stanza_el_is(s, child, c->name, c->ns))
+				return c->answer(p);
+		}
+	}
+	return passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
+}
+
+static enum target target_of(const struct passage *p)
+{
+	const struct jid *to = p->packet.to;
+
+	if (!to)
+		return TARGET_SELF;
+	if (jid_is_bare(to) && to->local_n == 0 && server_is_local(p->server, jid_domain(to)))
+		return TARGET_SERVER;
+	return jid_is_bare(to) && jid_eq_bare(to, p->user->bare) ? TARGET_SELF : TARGET_OTHER;
+}
+
+/* RFC 6120 8.2.3: an iq has one of four types, a request exactly one child. RFC 6121 4.7.1 for presence. A message of unknown
+ * type is a normal one. */
+static bool is_well_made(const struct stanza *s)
+{
+	stanza_el child;
+
+	switch (stanza_kind(s)) {
+	case STANZA_IQ:
+		if (!is_request(s))
+			return stanza_type(s) == STANZA_TYPE_RESULT || stanza_type(s) == STANZA_TYPE_ERROR;
+		child = stanza_first(s, STANZA_TOP);
+		return child != STANZA_NO_EL && stanza_next(s, child) == STANZA_NO_EL;
+	case STANZA_PRESENCE:
+		return stanza_type(s) == STANZA_TYPE_NONE || stanza_type(s) == STANZA_TYPE_ERROR ||
+		       (stanza_type(s) >= STANZA_TYPE_UNAVAILABLE && stanza_type(s) <= STANZA_TYPE_PROBE);
+	default:
+		return true;
+	}
+}
+
+static enum xep_verdict run_outbound(struct passage *p)
+{
+	enum xep_verdict v;
+
+	p->target = target_of(p);
+	if (!is_well_made(p->packet.stanza))
+		return passage_refuse(p, STANZA_ERROR_BAD_REQUEST, NULL);
+	v = sanitise(p);
+	if (v == XEP_PASS)
+		v = run_phase(p, GATE);
+	if (v == XEP_PASS && p->target != TARGET_OTHER && is_request(p->packet.stanza))
+		v = run_claims(p);
+	if (v == XEP_PASS)
+		v = run_phase(p, HANDLE);
+	return v == XEP_PASS ? run_phase(p, OTHERWISE) : v;
+}
+
+/* A stanza to a domain of ours from somebody who is no client here: only requests mean anything. */
+static enum xep_verdict run_served(struct passage *p)
+{
+	p->target = TARGET_SERVER;
+	if (is_request(p->packet.stanza) && is_well_made(p->packet.stanza))
+		return run_claims(p);
+	return passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
+}
+
+static enum xep_verdict run_inbound(struct passage *p)
+{
+	enum xep_verdict v = run_phase(p, GATE);
+
+	if (v == XEP_PASS)
+		v = run_phase(p, HANDLE);
+	if (v == XEP_PASS)
+		v = run_phase(p, UNDELIVERED);
+	return v == XEP_PASS ? run_phase(p, OTHERWISE) : v;
+}
+
+enum xep_verdict pipeline_run(struct passage *p)
+{
+	enum xep_verdict v;
+
+	if (!p->user)
+		v = run_served(p);
+	else
+		v = p->direction == OUTBOUND ? run_outbound(p) : run_inbound(p);
+	ASSERT(v != XEP_PASS); /* default-handler takes what nobody else does */
+	if (v == XEP_WAIT)
+		return v;
+	if (v == XEP_DONE && p->user)
+		run_phase(p, TAP);
+	packet_clear(&p->packet);
+	return v;
+}
+
+void pipeline_opened(struct passage *p)
+{
+	for (unsigned i = 0; i < p->pipeline->count; i++)
+		if (p->pipeline->loaded[i]->opened)
+			p->pipeline->loaded[i]->opened(p);
+}
+
+void pipeline_closed(struct passage *p, enum close_reason reason)
+{
+	for (unsigned i = 0; i < p->pipeline->count; i++)
+		if (p->pipeline->loaded[i]->closed)
+			p->pipeline->loaded[i]->closed(p, reason);
+}

@@ -1,0 +1,21 @@
+#pragma once
+/* The phases gate, handle, tap, undelivered and otherwise over the loaded plugins (docs/adding-a-plugin.md). Every stanza
+ * between two users runs through them twice: outbound for its sender, inbound for its receiver. */
+#include "actors/session/xep.h"
+
+#define PIPELINE_XEPS_MAX 64u
+
+struct pipeline {
+	const struct xep *loaded[PIPELINE_XEPS_MAX];
+	unsigned count;
+};
+
+/* All descriptors, in the order of running. */
+extern const struct xep *const pipeline_all[];
+extern const unsigned pipeline_all_count;
+
+void pipeline_init(struct pipeline *l, const struct config *conf); /* the loaded ones */
+/* Runs p->packet through the phases; `to` and `from` are set up and the packet is cleared, but for XEP_WAIT. */
+enum xep_verdict pipeline_run(struct passage *p);
+void pipeline_opened(struct passage *p);
+void pipeline_closed(struct passage *p, enum close_reason reason);

@@ -1,0 +1,467 @@
+/* The session shard: takes messages, sets up a passage for each, lets the plugins decide and sends what they decided.
+ *
+ * It owns the users of its share of the bare JIDs and their sessions. It promises:
+ *   1. Stanzas of one user are handled in the order in which they came, also when some of them wait for the store: while
+ *      anything waits, all that comes for or from that user waits behind it.
+ *   2. A message is delivered, kept, given back to the desk or answered with an error; a request is answered once.
+ *   3. Nothing is written to the store because somebody logs in or out.
+ *   4. A user is in memory only while a session or something pending needs it.
+ * Messages to a session that has ended are ignored, but for what its client said before: that is still delivered. */
+#include "actors/session/shard.h"
+
+#include <stdlib.h>
+
+#include "actors/session/contacts.h"
+#include "actors/session/desk_link.h"
+#include "actors/session/offline.h"
+#include "actors/session/pipeline.h"
+#include "runtime/log.h"
+#include "runtime/metric.h"
+#include "runtime/outside.h"
+#include "xmpp/parser.h"
+
+#define RESOURCE_BYTES 8 /* random ones in a resource the server makes up */
+#define RETRY_MS 5000u
+
+struct shard {
+	const struct server *server;
+	actor_id self;
+	struct users users;
+	struct pipeline pipeline;
+	struct outbox out;
+	struct builder *builder;
+	struct xml_pool *xml;
+	bool ticking; /* a SHARD_TICK is on its way */
+};
+
+/* --- passages --- */
+
+static struct passage passage_of(struct shard *self, struct user *user, struct session *s)
+{
+	return (struct passage){ .server = self->server, .pipeline = &self->pipeline, .users = &self->users, .out = &self->out,
+				 .builder = self->builder, .xml = self->xml, .user = user, .session = s,
+				 .direction = s ? OUTBOUND : INBOUND };
+}
+
+static struct session *session_of(struct shard *self, const struct user *user, const struct packet *p, bool outbound,
+				  uint64_t handle)
+{
+	struct session *s;
+
+	if (!outbound)
+		return jid_is_bare(p->to) ? NULL : user_resource(user, p->to);
+	s = users_session(&self->users, handle);
+	return s && s->user == user ? s : NULL;
+}
+
+static void ask_account(struct shard *self, struct user *user)
+{
+	struct store_request *r =
+		store_request_new(STORE_OP_GET, STORE_ACCOUNT, jid_bare(user->bare), SPAN_NONE, &shard_stored_kind);
+
+	user->account = FACT_ASKED;
+	outbox_store(&self->out, self->server, user, r);
+}
+
+static bool is_blocked(const struct user *user)
+{
+	return user->account == FACT_ASKED || user->roster == FACT_ASKED;
+}
+
+/* Runs one stanza; false: it must wait, and what it waits for has been asked. Takes *w otherwise. */
+static bool run_one(struct shard *self, struct user *user, struct waiting *w)
+{
+	struct passage p = passage_of(self, user, NULL);
+
+	p.direction = w->outbound ? OUTBOUND : INBOUND;
+	p.session = session_of(self, user, &w->packet, w->outbound, w->session);
+	p.packet = packet_take(&w->packet);
+	if (pipeline_run(&p) != XEP_WAIT) {
+		waiting_free(w);
+		return true;
+	}
+	w->packet = packet_take(&p.packet);
+	if (p.wants_account && user->account == FACT_UNKNOWN)
+		ask_account(self, user);
+	if (p.wants_roster && user->roster == FACT_UNKNOWN)
+		contacts_ask(&self->out, self->server, user);
+	ASSERT(is_blocked(user));
+	return false;
+}
+
+/* Bad news from the store is good for those that waited for it, not for ever. */
+static void forget_bad_news(struct user *user)
+{
+	if (user->account == FACT_NO || user->account == FACT_LOST)
+		user->account = FACT_UNKNOWN;
+	if (user->roster == FACT_LOST)
+		contacts_forget(user);
+}
+
+static void run_waiting(struct shard *self, struct user *user)
+{
+	struct list *link;
+
+	while (!is_blocked(user) && (link = list_pop_front(&user->waiting))) {
+		struct waiting *w = CONTAINER_OF(link, struct waiting, link);
+
+		if (run_one(self, user, w)) {
+			user->waiting_count--;
+			continue;
+		}
+		list_push_back(user->waiting.next, &w->link); /* first again */
+	}
+	if (!is_blocked(user))
+		forget_bad_news(user);
+}
+
+/* The end of every handler: runs what can run, sends what was decided, frees a user that nothing keeps. */
+static void settle(struct shard *self, struct user *user)
+{
+	run_waiting(self, user);
+	if (offline_is_failed(user) && !self->ticking) {
+		struct edge_signal *tick = MSG_NEW(shard_tick, edge_signal);
+
+		self->ticking = true;
+		actor_send_after(self->self, &tick, RETRY_MS);
+	}
+	users_settle(&self->users, user);
+	outbox_send(&self->out, self->server);
+}
+
+/* Takes *packet. */
+static void take_in(struct shard *self, struct user *user, struct packet *packet, bool outbound, uint64_t session)
+{
+	struct waiting *w = waiting_new(packet, outbound, session);
+
+	if (user->waiting_count >= USER_WAITING_MAX) {
+		struct passage p = passage_of(self, user, NULL);
+
+		metric_inc(METRIC_limits_hit);
+		p.direction = outbound ? OUTBOUND : INBOUND;
+		p.session = session_of(self, user, &w->packet, outbound, session);
+		p.packet = packet_take(&w->packet);
+		passage_refuse(&p, STANZA_ERROR_RESOURCE_CONSTRAINT, NULL);
+		packet_clear(&p.packet);
+		waiting_free(w);
+	} else {
+		list_push_back(&user->waiting, &w->link);
+		user->waiting_count++;
+	}
+	settle(self, user);
+}
+
+/* --- sessions --- */
+
+static void answer_bind(struct shard *self, const struct shard_bind *m, const struct session *s, enum stanza_error error)
+{
+	struct edge_bound *bound = MSG_NEW(edge_bound, edge_bound);
+
+	bound->link = m->link;
+	bound->error = error;
+	if (s) {
+		bound->full = jid_ref(s->full);
+		bound->session = s->handle;
+	}
+	outbox_add(&self->out, m->link.edge, bound);
+}
+
+static struct jid *choose_full(const struct user *user, const char *wanted)
+{
+	struct span text = span_of(wanted);
+	struct jid *full = text.n ? jid_with_resource(user->bare, text) : NULL;
+	char made_up[2 * RESOURCE_BYTES + 1];
+
+	if (full)
+		return full;
+	outside_random_hex(made_up, RESOURCE_BYTES);
+	return jid_with_resource(user->bare, span_of(made_up));
+}
+
+/* The client is told that another one has its place; SHARD_CLOSED of its connection will find nobody. */
+static void close_replaced(struct shard *self, struct session *s)
+{
+	struct edge_close *m = MSG_NEW(edge_close, edge_close);
+
+	m->link = s->client;
+	m->error = STREAM_ERROR_CONFLICT;
+	m->text = "Replaced by new connection";
+	outbox_add(&self->out, s->client.edge, m);
+	session_unlink(&self->users, s);
+}
+
+static void end_session(struct shard *self, struct session *s, enum close_reason reason)
+{
+	struct passage p = passage_of(self, s->user, s);
+
+	pipeline_closed(&p, reason);
+	user_release_returned(s->user, s->handle);
+	session_free(s);
+}
+
+/* Room for one session more? A visitor's oldest tab gives way; an account's new client is refused. */
+static bool make_room(struct shard *self, struct user *user)
+{
+	const struct config *conf = self->server->conf;
+	int64_t most = user->class == CLASS_VISITOR ? conf->limit_sessions_visitor : conf->limit_sessions_account;
+
+	if (!most || user->session_count < (uint64_t)most)
+		return true;
+	metric_inc(METRIC_limits_hit);
+	if (user->class != CLASS_VISITOR)
+		return false;
+	while (user->session_count >= (uint64_t)most) {
+		struct session *oldest = CONTAINER_OF(user->sessions.next, struct session, link);
+
+		close_replaced(self, oldest);
+		if (user->session_count > 0) {
+			end_session(self, oldest, CLOSE_REPLACED);
+		} else { /* the new one comes at once: the visitor never left */
+			struct passage p = passage_of(self, user, oldest);
+
+			offline_session_gone(&p, oldest);
+			user_release_returned(user, oldest->handle);
+			session_free(oldest);
+		}
+	}
+	return true;
+}
+
+static void on_shard_bind(struct shard *self, struct shard_bind *m)
+{
+	struct user *user = users_get(&self->users, m->bare);
+	struct jid *full = choose_full(user, m->resource);
+	struct session *old = user_resource(user, full), *s;
+	struct passage p;
+
+	if (m->class == CLASS_VISITOR && user->class == CLASS_USER && user->session_count == 0) {
+		user->class = CLASS_VISITOR; /* an anonymous login decides that */
+		if (user->roster == FACT_UNKNOWN)
+			contacts_begin(user);
+	}
+	if (!old && !make_room(self, user)) {
+		jid_unref(full);
+		answer_bind(self, m, NULL, STANZA_ERROR_RESOURCE_CONSTRAINT);
+		settle(self, user);
+		return;
+	}
+	user->account = FACT_YES;
+	s = session_open(&self->users, user, full, m);
+	p = passage_of(self, user, s);
+	answer_bind(self, m, s, STANZA_ERROR_NONE);
+	if (old) {
+		s->takes_offline = old->takes_offline;
+		session_inherit(s, old);
+		close_replaced(self, old);
+		offline_session_gone(&p, old);
+		user_release_returned(user, old->handle);
+		session_free(old);
+	}
+	LOG_DEBUG("session", "%.*s bound from %s", SPAN_FMT(jid_full(full)), m->address);
+	pipeline_opened(&p);
+	settle(self, user);
+}
+
+static void on_shard_closed(struct shard *self, struct shard_closed *m)
+{
+	struct session *s = users_session(&self->users, m->session);
+	struct user *user;
+
+	if (!s)
+		return;
+	user = s->user;
+	LOG_DEBUG("session", "%.*s ended", SPAN_FMT(jid_full(s->full)));
+	session_unlink(&self->users, s);
+	end_session(self, s, m->reason);
+	settle(self, user);
+}
+
+static void on_shard_liveness(struct shard *self, struct shard_liveness *m)
+{
+	struct session *s = users_session(&self->users, m->session);
+	struct passage p;
+
+	if (!s)
+		return;
+	s->alive = m->alive;
+	p = passage_of(self, s->user, s);
+	desk_link_liveness(&p);
+	settle(self, s->user);
+}
+
+/* --- stanzas --- */
+
+static void on_shard_inbound(struct shard *self, struct shard_inbound *m)
+{
+	struct session *s = users_session(&self->users, m->session);
+
+	/* Of a client that was replaced meanwhile only its messages still matter. */
+	if (!s && stanza_kind(m->packet.stanza) != STANZA_MESSAGE)
+		return;
+	m->packet.flags = 0;
+	take_in(self, s ? s->user : users_get(&self->users, m->packet.from), &m->packet, true, m->session);
+}
+
+static void serve(struct shard *self, struct packet *packet)
+{
+	struct passage p = passage_of(self, NULL, NULL);
+
+	p.packet = packet_take(packet);
+	pipeline_run(&p);
+	outbox_send(&self->out, self->server);
+}
+
+/* Of no use to somebody who is not here: a user is not even looked for in the store. */
+static bool needs_somebody(const struct stanza *s)
+{
+	enum stanza_type type = stanza_type(s);
+
+	if (stanza_kind(s) == STANZA_IQ)
+		return type == STANZA_TYPE_RESULT || type == STANZA_TYPE_ERROR;
+	if (stanza_kind(s) == STANZA_PRESENCE)
+		return type < STANZA_TYPE_SUBSCRIBE || type > STANZA_TYPE_UNSUBSCRIBED;
+	return type == STANZA_TYPE_ERROR;
+}
+
+static void receive(struct shard *self, struct packet *packet)
+{
+	struct user *user;
+
+	if (packet->to->local_n == 0) {
+		serve(self, packet);
+		return;
+	}
+	user = users_find(&self->users, packet->to);
+	if (!user && needs_somebody(packet->stanza))
+		return;
+	take_in(self, user ? user : users_get(&self->users, packet->to), packet, false, 0);
+}
+
+static void on_shard_route(struct shard *self, struct packet_msg *m)
+{
+	receive(self, &m->packet);
+}
+
+static void on_shard_undelivered(struct shard *self, struct packet_msg *m)
+{
+	struct session *s = users_session(&self->users, m->session);
+
+	if (!m->packet.to || stanza_kind(m->packet.stanza) != STANZA_MESSAGE)
+		return;
+	m->packet.flags |= PACKET_RETURNED;
+	if (s) /* bound for a moment yet: its SHARD_CLOSED is next */
+		list_push_back(&s->user->returned, &waiting_new(&m->packet, false, m->session)->link);
+	else
+		receive(self, &m->packet);
+}
+
+static void on_shard_written(struct shard *self, struct shard_written *m)
+{
+	struct session *s = users_session(&self->users, m->session);
+	struct passage p;
+	struct fan *fan;
+
+	if (!s)
+		return;
+	p = passage_of(self, s->user, s);
+	fan = m->receipt & FAN_RECEIPT ? fan_find(s->user, m->receipt, NULL) : NULL;
+	if (fan)
+		fan_settle(fan, true);
+	else if (!(m->receipt & FAN_RECEIPT))
+		offline_written(&p, s, m->receipt);
+	settle(self, s->user);
+}
+
+/* --- the store and the desk --- */
+
+static void on_account(struct user *user, const struct store_request *r)
+{
+	if (user->account != FACT_ASKED)
+		return; /* somebody has logged in meanwhile */
+	user->account = r->status == STATUS_OK ? FACT_YES : r->status == STATUS_NOT_FOUND ? FACT_NO : FACT_LOST;
+}
+
+static void on_shard_stored(struct shard *self, struct store_request *r)
+{
+	struct user *user = map_find(self->users.by_bare, span_of(r->owner));
+	struct passage p;
+
+	ASSERT(user && user->pending > 0);
+	user->pending--;
+	p = passage_of(self, user, NULL);
+	if (r->packet)
+		p.packet = packet_take(&r->packet->packet);
+	if (r->op == STORE_OP_GET) {
+		on_account(user, r);
+	} else if (r->op == STORE_OP_MAP_ALL) {
+		contacts_loaded(user, r);
+	} else if (r->op == STORE_OP_LOG_APPEND) {
+		offline_kept(&p, r);
+	} else if (r->op == STORE_OP_LOG_READ) {
+		offline_page(&p, r);
+	} else {
+		p.direction = OUTBOUND;
+		p.session = users_session(&self->users, r->note[0]);
+		contacts_written(&p, r);
+	}
+	packet_clear(&p.packet);
+	settle(self, user);
+}
+
+static void on_shard_contact(struct shard *self, struct shard_contact *m)
+{
+	struct user *user = users_get(&self->users, m->user);
+	struct passage p = passage_of(self, user, NULL);
+
+	contacts_show(&p, m);
+	settle(self, user);
+}
+
+static void retry(void *ctx, struct span key UNUSED, void *value)
+{
+	struct shard *self = ctx;
+	struct passage p = passage_of(self, value, NULL);
+
+	offline_retry(&p);
+}
+
+static void on_shard_tick(struct shard *self, struct edge_signal *m UNUSED)
+{
+	self->ticking = false;
+	map_each(self->users.by_bare, retry, self);
+	outbox_send(&self->out, self->server);
+}
+
+MSG_RECEIVE(shard, struct shard, SHARD_PROTOCOL)
+
+/* --- life --- */
+
+static void shard_start(void *state, actor_id self)
+{
+	((struct shard *)state)->self = self;
+}
+
+static void shard_stop(void *state)
+{
+	struct shard *self = state;
+
+	outbox_fini(&self->out);
+	users_fini(&self->users);
+	builder_free(self->builder);
+	xml_pool_free(self->xml);
+	free(self);
+}
+
+actor_id shard_spawn(const struct server *server, unsigned index)
+{
+	static const struct behaviour behaviour = { .name = "shard", .placement = ACTOR_PINNED, .receive = shard_receive,
+						    .on_start = shard_start, .on_stop = shard_stop };
+	struct shard *self = xcalloc(1, sizeof(*self));
+
+	self->server = server;
+	users_init(&self->users, server);
+	pipeline_init(&self->pipeline, server->conf);
+	self->builder = builder_new();
+	self->xml = xml_pool_new();
+	return actor_spawn(&behaviour, self, server_shard_worker(server, index));
+}

@@ -1,0 +1,78 @@
+#pragma once
+/* A session shard: the users whose hash(bare JID) mod K is k. It owns their bound sessions and runs the plugin phases
+ * gate, handle, tap, undelivered on every stanza, once for the sender and once for the recipient. */
+#include "actors/edge/edge.h"
+#include "actors/server.h"
+#include "actors/store.h"
+
+enum close_reason {
+	CLOSE_STREAM_END,  /* </stream:stream>, <close/>: left on purpose */
+	CLOSE_TERMINATE,   /* BOSH terminate */
+	CLOSE_SOCKET_LOST, /* reset, EOF without stream end */
+	CLOSE_INACTIVITY,  /* BOSH inactivity, idle limit */
+	CLOSE_ERROR,       /* stream error we sent */
+	CLOSE_REPLACED,    /* same resource bound elsewhere */
+	CLOSE_SHUTDOWN,
+};
+
+struct shard_bind {
+	struct msg m;
+	struct link link;
+	struct jid *bare;   /* counted */
+	char *resource;     /* owned; NULL or "" = the server chooses */
+	enum client_class class;
+	enum transport transport;
+	bool anonymous, secure;
+	char address[48];   /* peer, for logs and notices */
+};
+struct shard_inbound { /* a stanza from the client; `from` stamped by the edge with the full JID */
+	struct msg m;
+	uint64_t session;
+	struct packet packet; /* packet.to parsed by the edge; NULL when absent. A malformed `to` was bounced there. */
+};
+struct shard_closed {
+	struct msg m;
+	uint64_t session;
+	enum close_reason reason;
+};
+struct shard_written {
+	struct msg m;
+	uint64_t session, receipt;
+};
+struct shard_liveness { /* BOSH: no request has been open for a second (alive = false), or one is again */
+	struct msg m;
+	uint64_t session;
+	bool alive;
+};
+struct packet_msg {
+	struct msg m;
+	struct packet packet;
+	uint64_t session; /* SHARD_UNDELIVERED: of the closing connection, whose SHARD_CLOSED follows; 0 = it crossed that */
+};
+struct shard_contact { /* the desk shows (or removes) a visitor or seat in a user's roster, in memory only */
+	struct msg m;
+	struct jid *user, *contact; /* bare, counted */
+	char *name, *group;         /* owned, may be NULL */
+	bool remove;
+};
+
+void shard_bind_drop(struct msg *m);
+void shard_inbound_drop(struct msg *m);
+void packet_msg_drop(struct msg *m);
+void shard_contact_drop(struct msg *m);
+
+#define SHARD_PROTOCOL(M) \
+	M(SHARD_BIND, shard_bind, shard_bind, shard_bind_drop, "Bind a resource for an authenticated client.") \
+	M(SHARD_INBOUND, shard_inbound, shard_inbound, shard_inbound_drop, "A stanza from a bound client.") \
+	M(SHARD_ROUTE, shard_route, packet_msg, packet_msg_drop, "A stanza for a user of this shard.") \
+	M(SHARD_UNDELIVERED, shard_undelivered, packet_msg, packet_msg_drop, \
+	  "A stanza comes back: its connection closed before it was written out.") \
+	M(SHARD_WRITTEN, shard_written, shard_written, NULL, "A stanza with a receipt was written out.") \
+	M(SHARD_LIVENESS, shard_liveness, shard_liveness, NULL, "A BOSH client stopped or resumed polling.") \
+	M(SHARD_CLOSED, shard_closed, shard_closed, NULL, "A client's connection is gone (after its UNDELIVERED).") \
+	M(SHARD_STORED, shard_stored, store_request, store_request_drop, "A store operation comes home.") \
+	M(SHARD_CONTACT, shard_contact, shard_contact, shard_contact_drop, "The desk changes a roster's visitor entry.") \
+	M(SHARD_TICK, shard_tick, edge_signal, NULL, "Housekeeping; sent by the shard to itself.")
+MSG_DECLARE(shard, SHARD_PROTOCOL)
+
+actor_id shard_spawn(const struct server *server, unsigned index);

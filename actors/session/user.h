@@ -1,0 +1,135 @@
+#pragma once
+/* The users of one shard and their bound sessions. A user is here while a session of its account is bound or something is
+ * pending for it (a store answer, a waiting stanza, a roster entry shown by the desk), and not a moment longer. Idle accounts
+ * cost nothing, an idle session a few hundred bytes; rosters are loaded when first needed. */
+#include "actors/session/shard.h"
+#include "runtime/mem/list.h"
+#include "runtime/mem/map.h"
+#include "xmpp/rules/delivery.h"
+
+struct offline_flush; /* offline.c */
+
+/* Directed presences that are remembered until the session ends (RFC 6121 4.6.3); beyond it the first is forgotten. */
+#define SESSION_DIRECTED_MAX 1000u
+/* Stanzas of one user that wait for the store. */
+#define USER_WAITING_MAX 1000u
+
+struct session {
+	struct list link;         /* in user->sessions, oldest first */
+	struct user *user;
+	struct jid *full;         /* counted */
+	struct link client;       /* as the edge names it */
+	uint64_t handle;          /* as the edge names us */
+	enum transport transport;
+	bool alive;               /* BOSH: a request is open or was a moment ago */
+	bool is_interested;       /* asked for the roster: gets pushes */
+	bool is_announced;        /* sent its own initial presence */
+	bool saw_requests;        /* got the subscription requests that wait for an answer */
+	bool takes_offline;       /* wants messages to the bare JID: sent presence with priority >= 0 */
+	bool is_busy;             /* show is away, xa or dnd */
+	int8_t priority;
+	uint64_t available_order; /* when it became available, counted by the shard; 0 = it is not */
+	struct stanza *presence;  /* last available one, counted; NULL = none sent or unavailable */
+	struct jid **directed;    /* full or bare JIDs that got directed presence, counted */
+	unsigned directed_count;
+};
+
+enum user_fact { /* what must be asked of the store */
+	FACT_UNKNOWN,
+	FACT_ASKED,
+	FACT_YES,  /* the account exists; the roster is loaded */
+	FACT_NO,   /* there is no such account */
+	FACT_LOST, /* the store failed */
+};
+
+struct waiting { /* a stanza that waits for a fact */
+	struct list link;
+	struct packet packet;
+	bool outbound;
+	uint64_t session; /* outbound: handle of the sender's; returned: of the one it came back from */
+};
+
+struct contact { /* shown by the desk, in memory only */
+	struct jid *jid;
+	char *name, *group;
+};
+
+struct fan { /* a message that went to several resources: it is undelivered only when all copies came back */
+	struct list link;
+	uint64_t receipt;
+	struct stanza *stanza; /* counted; tells copies apart */
+	unsigned out;          /* copies neither written nor returned */
+	bool written;
+};
+
+struct user {
+	struct jid *bare; /* counted */
+	enum client_class class;
+	bool is_absent;   /* visitor: no session is alive, and the desk knows */
+	bool told_taking; /* what the pool was told last */
+	unsigned session_count, waiting_count, pending; /* pending: store answers that will come */
+	struct list sessions, waiting, fans;
+	struct list returned; /* struct waiting: came back, its session has yet to end */
+	enum user_fact account, roster;
+	struct map *items;    /* contact's bare JID -> struct roster_item; while roster is FACT_YES */
+	struct map *contacts; /* bare JID -> struct contact; NULL when none */
+	unsigned listed;      /* items clients see */
+	struct offline_flush *flush; /* offline messages on their way to a session; NULL = none */
+	struct jid *told_best; /* what the pool was told last, counted */
+};
+
+struct session_slot {
+	struct session *session;
+	uint32_t gen, next_free;
+};
+
+struct users {
+	const struct server *server;
+	struct map *by_bare;
+	struct session_slot *slots;
+	uint32_t slot_count, first_free;
+	uint64_t order;    /* counts what happens, for `available_order` */
+	uint64_t receipts; /* counts fans */
+	uint64_t pushes;   /* counts roster pushes, for their ids */
+};
+
+void users_init(struct users *u, const struct server *server);
+void users_fini(struct users *u); /* frees all, sessions too */
+
+struct user *users_find(const struct users *u, const struct jid *any); /* NULL = not here */
+struct user *users_get(struct users *u, struct jid *any);              /* made when not here */
+struct session *users_session(const struct users *u, uint64_t handle); /* NULL = ended */
+/* Frees it when nothing keeps it. */
+void users_settle(struct users *u, struct user *user);
+
+/* A new session of `user`; takes full. */
+struct session *session_open(struct users *u, struct user *user, struct jid *full, const struct shard_bind *bind);
+/* Out of the user's list and of the table: nobody finds it any more. The struct lives until session_free. */
+void session_unlink(struct users *u, struct session *s);
+void session_free(struct session *s);
+/* A new session under the same full JID: takes over presence and directed presences. */
+void session_inherit(struct session *s, struct session *old);
+
+struct session *user_resource(const struct user *user, const struct jid *full); /* NULL = not bound */
+bool user_is_alive(const struct user *user); /* some session is */
+/* Gets messages to the bare JID, or would if its priority were not negative. Without the plugin presence-state, and for
+ * visitors always, every bound session does: old widgets send no presence at all. */
+bool session_is_available(const struct users *u, const struct session *s);
+int session_priority(const struct users *u, const struct session *s);
+enum delivery_resources user_resources(const struct users *u, const struct user *user);
+
+/* Reads an available or unavailable presence without `to`. */
+void session_note_presence(struct users *u, struct session *s, struct stanza *presence);
+void session_note_directed(struct session *s, struct jid *to, bool available);
+
+struct waiting *waiting_new(struct packet *p, bool outbound, uint64_t session); /* takes *p */
+void waiting_free(struct waiting *w);
+/* Its session has ended: what came back from it goes before all that waits. */
+void user_release_returned(struct user *user, uint64_t session);
+
+/* One copy more of this message is on its way; the receipt to send with it. */
+struct fan *fan_open(struct users *u, struct user *user, struct stanza *stanza);
+struct fan *fan_find(struct user *user, uint64_t receipt, const struct stanza *stanza); /* by receipt, or by stanza if 0 */
+/* A copy was written, or came back. True when this was the last one and none was written: the message is undelivered. */
+bool fan_settle(struct fan *f, bool written);
+#define FAN_RECEIPT (UINT64_C(1) << 63) /* set in receipts of fans; those of stored rows are below */

@@ -1,0 +1,95 @@
+#pragma once
+/* What a plugin is made of and what it may use. A plugin is one file in xep/ with one constant of type struct xep, and one line
+ * in xeps.def. It sees a passage: one stanza on its way through one user's phases. It may look at and change that user's
+ * state, and append to the outbox; nothing else. So it runs in tests without threads. */
+#include "actors/session/outbox.h"
+
+struct xml_pool;
+struct pipeline;
+
+enum direction {
+	OUTBOUND, /* from a client of the user */
+	INBOUND,  /* to the user */
+};
+/* Where an outbound stanza goes, seen from its sender. */
+enum target {
+	TARGET_SELF,   /* no `to`, or the own bare JID: the server acts for the account (RFC 6120 10.3.3) */
+	TARGET_SERVER, /* a domain we serve */
+	TARGET_OTHER,
+};
+#define TARGET_BIT(t) (1u << (t))
+
+enum xep_verdict {
+	XEP_PASS,    /* not mine: the next one */
+	XEP_DONE,    /* taken */
+	XEP_REFUSED, /* answered with an error, or dropped on purpose */
+	XEP_WAIT,    /* a fact is missing (passage_knows was false): nothing was done yet; begin again when it is there */
+};
+
+struct passage {
+	const struct server *server;
+	const struct pipeline *pipeline;
+	struct users *users;
+	struct outbox *out;
+	struct builder *builder; /* scratch */
+	struct xml_pool *xml;    /* to read stored stanzas */
+	enum direction direction;
+	enum target target;      /* outbound only */
+	struct user *user;
+	struct session *session; /* outbound: the sender's, NULL when it has ended since; inbound: the one named, or NULL */
+	struct packet packet;    /* a gate may replace its stanza */
+	bool wants_account, wants_roster; /* set by passage_knows_… */
+};
+
+typedef enum xep_verdict xep_phase_f(struct passage *p);
+
+struct xep_claim { /* an iq get or set to the account or the server that this plugin answers */
+	enum stanza_type type;
+	const char *name, *ns; /* of the child */
+	unsigned targets;      /* TARGET_BIT(SELF), TARGET_BIT(SERVER) */
+	xep_phase_f *answer;   /* must take it */
+};
+
+struct xep {
+	enum config_plugin plugin;
+	const char *const *features;         /* for disco#info of the domain; NULL-terminated, may be NULL */
+	const char *const *account_features; /* for disco#info of an account */
+	const struct xep_claim *claims;
+	unsigned claim_count;
+	xep_phase_f *gate;        /* may refuse or rewrite */
+	xep_phase_f *handle;      /* exactly one owner takes it */
+	xep_phase_f *tap;         /* looks at what was taken; the verdict is ignored */
+	xep_phase_f *undelivered; /* inbound, nobody took it */
+	xep_phase_f *otherwise;   /* last: forward it or answer it */
+	void (*opened)(struct passage *p); /* p->session was bound */
+	void (*closed)(struct passage *p, enum close_reason reason); /* p->session has ended and is out of the user's list */
+};
+
+#define XEP(name) extern const struct xep xep_##name;
+#include "actors/session/xeps.def"
+#undef XEP
+
+/* --- facts --- */
+/* False: it is being asked for, return XEP_WAIT. True also when the store failed: see user->account and user->roster. */
+bool passage_knows_account(struct passage *p);
+bool passage_knows_roster(struct passage *p);
+
+/* --- answers to the sender of the stanza in passing --- */
+/* Takes reply. Its addresses travel in the packet. */
+void passage_reply(struct passage *p, struct stanza *reply);
+void passage_result(struct passage *p); /* an empty iq result */
+/* An iq result, open for children: builder_close once and passage_reply_built. */
+struct builder *passage_open_result(struct passage *p);
+void passage_reply_built(struct passage *p);
+/* Always XEP_REFUSED. What must not be answered (errors, results, PACKET_NO_STORE messages) is dropped. text may be NULL. */
+enum xep_verdict passage_refuse(struct passage *p, enum stanza_error condition, const char *text);
+
+/* --- on its way --- */
+/* Hands the stanza to a session of this user. */
+void passage_deliver(struct passage *p, const struct session *s);
+/* A stanza made for, or sent on behalf of, the user. Takes s. */
+void passage_send(struct passage *p, struct stanza *s, struct jid *from, struct jid *to, uint32_t flags);
+/* A presence of this type (NULL = available) without content, made by the server for the user. */
+struct stanza *passage_make_presence(struct passage *p, const char *type);
+void passage_send_presence(struct passage *p, const char *type, struct jid *from, struct jid *to);
+bool passage_is(const struct passage *p, enum direction d, enum stanza_kind kind);

@@ -1,0 +1,192 @@
+/* Presence, RFC 6121 4: who is told that a client is there, and what a client is told when it comes. Visitors with a desk have no
+ * audience: the desk tells their owner.
+ *
+ * Deviation from 4.3.2: a probe by somebody who may not know, or of somebody who is not there, is not answered at all. So the
+ * two look alike, and nothing has to be loaded for users who are offline. */
+#include "actors/session/contacts.h"
+
+#define PRESENCE_FLAGS (PACKET_SERVER | PACKET_NO_STORE)
+
+struct broadcast {
+	struct stanza *stanza;
+	struct jid *from;
+};
+
+static void tell_contact(struct passage *p, struct roster_item *i, void *ctx)
+{
+	const struct broadcast *b = ctx;
+
+	if (roster_shows(i->state))
+		passage_send(p, stanza_ref(b->stanza), b->from, i->jid, PRESENCE_FLAGS);
+}
+
+/* The user's clients see each other, the sender itself too (4.2.2). */
+static void tell_own(struct passage *p, const struct broadcast *b)
+{
+	LIST_EACH(it, &p->user->sessions) {
+		const struct session *s = CONTAINER_OF(it, struct session, link);
+		struct packet copy;
+
+		if (!s->presence)
+			continue;
+		copy = packet_make(stanza_ref(b->stanza), b->from, s->full, PRESENCE_FLAGS);
+		outbox_deliver(p->out, s, &copy, 0);
+	}
+}
+
+/* 4.6.3: those outside the roster who were told of this client. */
+static void tell_directed(struct passage *p, const struct session *s, const struct broadcast *b)
+{
+	for (unsigned k = 0; k < s->directed_count; k++) {
+		const struct roster_item *i = contacts_find(p->user, s->directed[k]);
+
+		if (!i || !roster_shows(i->state))
+			passage_send(p, stanza_ref(b->stanza), b->from, s->directed[k], PRESENCE_FLAGS);
+	}
+}
+
+static void probe_contact(struct passage *p, struct roster_item *i, void *ctx)
+{
+	const struct broadcast *b = ctx;
+
+	if (roster_sees(i->state))
+		passage_send(p, stanza_ref(b->stanza), b->from, i->jid, PRESENCE_FLAGS);
+}
+
+/* The first presence of a client: it learns who else is there. */
+static void greet(struct passage *p, struct session *newcomer)
+{
+	struct broadcast probe = { passage_make_presence(p, "probe"), newcomer->full };
+
+	contacts_each(p, probe_contact, &probe);
+	stanza_unref(probe.stanza);
+	LIST_EACH(it, &p->user->sessions) {
+		const struct session *s = CONTAINER_OF(it, struct session, link);
+		struct packet copy;
+
+		if (s == newcomer || !s->presence)
+			continue;
+		copy = packet_make(stanza_ref(s->presence), s->full, newcomer->full, PRESENCE_FLAGS);
+		outbox_deliver(p->out, newcomer, &copy, 0);
+	}
+}
+
+static void announce(struct passage *p)
+{
+	struct session *s = p->session;
+	struct broadcast b = { p->packet.stanza, s->full };
+
+	session_note_presence(p->users, s, p->packet.stanza);
+	contacts_each(p, tell_contact, &b);
+	tell_own(p, &b);
+	if (!s->is_announced)
+		greet(p, s);
+	s->is_announced = true;
+}
+
+static void withdraw(struct passage *p)
+{
+	struct session *s = p->session;
+	struct broadcast b = { p->packet.stanza, s->full };
+
+	if (!s->presence)
+		return;
+	contacts_each(p, tell_contact, &b);
+	tell_directed(p, s, &b);
+	tell_own(p, &b);
+	session_note_presence(p->users, s, p->packet.stanza);
+	s->is_announced = false;
+}
+
+/* The session ended before its roster was there. */
+static void withdraw_late(struct passage *p)
+{
+	struct broadcast b = { p->packet.stanza, p->packet.from };
+
+	if (!(p->packet.flags & PACKET_SERVER))
+		return;
+	contacts_each(p, tell_contact, &b);
+	tell_own(p, &b);
+}
+
+static enum xep_verdict own_presence(struct passage *p)
+{
+	bool available = stanza_type(p->packet.stanza) == STANZA_TYPE_NONE;
+
+	if (p->user->class == CLASS_VISITOR) {
+		if (p->session)
+			session_note_presence(p->users, p->session, p->packet.stanza);
+		return XEP_DONE;
+	}
+	if (!passage_knows_roster(p))
+		return XEP_WAIT;
+	if (!p->session && !available)
+		withdraw_late(p);
+	else if (p->session && available)
+		announce(p);
+	else if (p->session)
+		withdraw(p);
+	return XEP_DONE;
+}
+
+/* To one of the user's clients only when the probe names it (4.3.2). */
+static enum xep_verdict answer_probe(struct passage *p)
+{
+	const struct roster_item *i;
+
+	if (user_resources(p->users, p->user) == DELIVERY_NOBODY)
+		return XEP_REFUSED;
+	if (!jid_eq_bare(p->packet.from, p->user->bare)) {
+		if (!passage_knows_roster(p))
+			return XEP_WAIT;
+		i = contacts_find(p->user, p->packet.from);
+		if (!i || !roster_shows(i->state))
+			return XEP_REFUSED;
+	}
+	LIST_EACH(it, &p->user->sessions) {
+		const struct session *s = CONTAINER_OF(it, struct session, link);
+
+		if (s->presence && (jid_is_bare(p->packet.to) || s == p->session))
+			passage_send(p, stanza_ref(s->presence), s->full, p->packet.from, PRESENCE_FLAGS);
+	}
+	return XEP_DONE;
+}
+
+static enum xep_verdict handle(struct passage *p)
+{
+	enum stanza_type type = stanza_type(p->packet.stanza);
+	bool state = type == STANZA_TYPE_NONE || type == STANZA_TYPE_UNAVAILABLE;
+
+	if (passage_is(p, INBOUND, STANZA_PRESENCE))
+		return type == STANZA_TYPE_PROBE ? answer_probe(p) : XEP_PASS;
+	if (!passage_is(p, OUTBOUND, STANZA_PRESENCE) || !state)
+		return XEP_PASS;
+	if (!p->packet.to)
+		return own_presence(p);
+	if (p->target == TARGET_OTHER && p->session)
+		session_note_directed(p->session, p->packet.to, type == STANZA_TYPE_NONE);
+	return XEP_PASS;
+}
+
+static void closed(struct passage *p, enum close_reason reason UNUSED)
+{
+	struct session *s = p->session;
+	struct broadcast b;
+
+	if (p->user->class == CLASS_VISITOR || (!s->presence && s->directed_count == 0))
+		return;
+	b = (struct broadcast){ passage_make_presence(p, "unavailable"), s->full };
+	tell_directed(p, s, &b);
+	if (s->presence && passage_knows_roster(p)) {
+		contacts_each(p, tell_contact, &b);
+		tell_own(p, &b);
+	} else if (s->presence) {
+		struct packet late = packet_make(stanza_ref(b.stanza), s->full, NULL, PACKET_SERVER);
+
+		list_push_back(&p->user->waiting, &waiting_new(&late, true, s->handle)->link);
+		p->user->waiting_count++;
+	}
+	stanza_unref(b.stanza);
+}
+
+const struct xep xep_presence_state = { .plugin = CONFIG_PLUGIN_presence_state, .handle = handle, .closed = closed };

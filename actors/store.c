@@ -1,0 +1,178 @@
+/* The writer: one thread, one transaction for each batch of its mailbox. Answers go home after the commit, never before.
+ * A statement that fails answers its own request and leaves the others alone; a commit that fails answers them all. */
+#include "actors/store.h"
+
+#include <stdlib.h>
+
+#include "actors/packet.h"
+#include "runtime/log.h"
+#include "runtime/metric.h"
+
+struct store_actor {
+	struct store *store;
+	bool in_transaction;
+	struct store_request **done; /* of this batch, waiting for the commit */
+	size_t done_count, done_size;
+};
+
+static void add_row(struct store_request *r, struct span key, struct span value, uint64_t seq, uint64_t time_us)
+{
+	r->rows = xrealloc(r->rows, (r->row_count + 1) * sizeof(*r->rows));
+	r->rows[r->row_count++] = (struct store_row){ seq, time_us, xstrndup(key.p, key.n), xstrndup(value.p, value.n), value.n };
+}
+
+static bool add_pair(void *ctx, struct span key, struct span value)
+{
+	add_row(ctx, key, value, 0, 0);
+	return true;
+}
+
+static bool add_log_row(void *ctx, const struct store_log_row *row)
+{
+	add_row(ctx, row->tag, row->value, row->seq, row->time_us);
+	return true;
+}
+
+static enum status execute(struct store *s, struct store_request *r)
+{
+	struct span owner = span_of(r->owner), key = span_of(r->key), value = buf_span(&r->value);
+
+	switch (r->op) {
+	case STORE_OP_GET:
+		buf_fini(&r->value);
+		return store_get(s, r->collection, owner, &r->value);
+	case STORE_OP_PUT:
+		return store_put(s, r->collection, owner, value);
+	case STORE_OP_DELETE:
+		return store_delete(s, r->collection, owner);
+	case STORE_OP_MAP_ALL:
+		return store_map_each(s, r->collection, owner, add_pair, r);
+	case STORE_OP_MAP_PUT:
+		return store_map_put(s, r->collection, owner, key, value);
+	case STORE_OP_MAP_DELETE:
+		return store_map_delete(s, r->collection, owner, key);
+	case STORE_OP_LOG_APPEND:
+		return store_log_append(s, r->collection, owner, key, r->time_us, value, r->limit, r->total, &r->seq);
+	case STORE_OP_LOG_READ:
+		return store_log_read(s, r->collection, owner, key.n ? key : SPAN_NONE, r->seq, r->limit, add_log_row, r);
+	case STORE_OP_LOG_DELETE_UPTO:
+		return store_log_delete_upto(s, r->collection, owner, r->seq);
+	case STORE_OP_LOG_DELETE_ONE:
+		return store_log_delete(s, r->collection, owner, r->seq);
+	case STORE_OP_LOG_COUNT:
+		return store_log_count(s, r->collection, owner, &r->seq);
+	}
+	BUG("unknown store operation");
+}
+
+static bool is_write(enum store_op op)
+{
+	return op == STORE_OP_PUT || op == STORE_OP_DELETE || op == STORE_OP_MAP_PUT || op == STORE_OP_MAP_DELETE ||
+	       op == STORE_OP_LOG_APPEND || op == STORE_OP_LOG_DELETE_UPTO || op == STORE_OP_LOG_DELETE_ONE;
+}
+
+static void complain(const struct store_request *r, enum status st)
+{
+	metric_inc(METRIC_store_failures);
+	LOG_ERROR("store", "operation on %s failed: %s", store_collections[r->collection].table, status_text(st));
+}
+
+/* The transaction begins with the first write of a batch: a batch of reads takes no lock on the file. */
+static enum status prepare(struct store_actor *self, const struct store_request *r)
+{
+	enum status st = STATUS_OK;
+
+	if (!is_write(r->op))
+		return STATUS_OK;
+	metric_inc(METRIC_store_writes);
+	if (!self->in_transaction) {
+		st = store_begin(self->store);
+		self->in_transaction = st == STATUS_OK;
+	}
+	return st;
+}
+
+static void on_store_request(struct store_actor *self, struct store_request *r)
+{
+	r->status = prepare(self, r);
+	if (r->status == STATUS_OK)
+		r->status = execute(self->store, r);
+	if (r->status != STATUS_OK && r->status != STATUS_NOT_FOUND && r->status != STATUS_LIMIT)
+		complain(r, r->status);
+	if (self->done_count == self->done_size) {
+		self->done_size = self->done_size ? 2 * self->done_size : 64;
+		self->done = xrealloc(self->done, self->done_size * sizeof(struct store_request *));
+	}
+	self->done[self->done_count++] = r;
+	actor_keep(&r->m);
+}
+
+MSG_RECEIVE(store, struct store_actor, STORE_PROTOCOL)
+
+static enum status commit(struct store_actor *self)
+{
+	enum status st = store_commit(self->store); /* one try: a failed commit has undone everything already */
+
+	metric_inc(METRIC_store_batches);
+	return st;
+}
+
+static void send_home(struct store_request *r)
+{
+	struct msg *m = &r->m;
+	actor_id to = m->from;
+
+	if (!r->reply || to == ACTOR_NONE) {
+		msg_free(m);
+		return;
+	}
+	ASSERT(r->reply->size == m->kind->size);
+	m->kind = r->reply;
+	actor_send_msg(to, &m);
+}
+
+static void end_batch(void *state)
+{
+	struct store_actor *self = state;
+	enum status st = self->in_transaction ? commit(self) : STATUS_OK;
+
+	self->in_transaction = false;
+	if (st != STATUS_OK)
+		LOG_ERROR("store", "a batch of %zu operations was not committed: %s", self->done_count, status_text(st));
+	for (size_t i = 0; i < self->done_count; i++) {
+		struct store_request *r = self->done[i];
+
+		if (st != STATUS_OK && is_write(r->op) && r->status == STATUS_OK) {
+			r->status = st;
+			metric_inc(METRIC_store_failures);
+		}
+		send_home(r);
+	}
+	self->done_count = 0;
+}
+
+static void stop(void *state)
+{
+	struct store_actor *self = state;
+
+	end_batch(self); /* whatever is still open */
+	store_close(self->store);
+	free(self->done);
+	free(self);
+}
+
+static const struct behaviour behaviour = {
+	.name = "store",
+	.placement = ACTOR_THREADED,
+	.receive = store_receive,
+	.on_stop = stop,
+	.on_batch_end = end_batch,
+};
+
+actor_id store_spawn(struct store *writer)
+{
+	struct store_actor *self = xcalloc(1, sizeof(*self));
+
+	self->store = writer;
+	return actor_spawn(&behaviour, self, 0);
+}

@@ -1,0 +1,138 @@
+/* Every actor of the server, in spawn order: store, logins, desk, shards, edges. Actors name each other through struct
+ * server, so all ids are filled in before the engine starts; messages sent earlier wait in mailboxes. */
+#include "actors/topology.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "actors/account.h"
+#include "actors/desk/desk.h"
+#include "actors/session/shard.h"
+#include "runtime/actor/engine.h"
+#include "runtime/io/tls.h"
+#include "runtime/log.h"
+#include "runtime/outside.h"
+
+static char *problem(const char *what, const char *why)
+{
+	struct buf text = BUF_INIT;
+
+	buf_addf(&text, "%s: %s", what, why);
+	return buf_take_text(&text);
+}
+
+static void set_sizes(struct server *s)
+{
+	s->workers = engine_workers();
+	s->shards = s->conf->shards ? (unsigned)s->conf->shards : s->workers;
+	s->desks = s->workers;
+	s->auths = (unsigned)s->conf->auth_threads;
+	s->desk_on = s->conf->desk_seats.count > 0 || s->conf->desk_robots.count > 0;
+	s->started_wall_us = outside_wall_us();
+	ASSERT(s->workers <= SERVER_WORKERS_MAX && s->shards <= SERVER_WORKERS_MAX);
+}
+
+static bool wants_tls(const struct config *conf)
+{
+	for (size_t i = 0; i < conf->listener_count; i++)
+		if (conf->listeners[i].socket == CONFIG_SOCKET_SSL ||
+		    (conf->listeners[i].component == CONFIG_COMPONENT_c2s && conf->plugins[CONFIG_PLUGIN_starttls]))
+			return true;
+	return false;
+}
+
+static char *open_certificates(struct server *s)
+{
+	const struct config *conf = s->conf;
+	const char **names = xcalloc(conf->vhost_count, sizeof(*names));
+	struct tls_names hosts = { names, conf->vhost_count };
+	char *error = NULL;
+
+	for (size_t i = 0; i < conf->vhost_count; i++)
+		names[i] = conf->vhosts[i].name;
+	s->tls = tls_store_open((const char *const *)conf->certs_location.items, conf->certs_location.count,
+				conf->cert_default, &hosts, &error);
+	free(names);
+	return s->tls ? NULL : error;
+}
+
+static char *open_store(struct server *s, struct store **writer)
+{
+	char *error = NULL;
+	enum status st = store_open(s->conf->user_db_uri, STORE_WRITER, writer, &error);
+
+	if (st != STATUS_OK) {
+		char *text = problem("store", error ? error : status_text(st));
+
+		free(error);
+		return text;
+	}
+	st = store_installation_secret(*writer, s->secret);
+	return st == STATUS_OK ? NULL : problem("store: cannot keep the installation's secret", status_text(st));
+}
+
+static char *spawn_all(struct server *s, struct store *writer)
+{
+	char *error = NULL;
+
+	s->store = store_spawn(writer);
+	for (unsigned i = 0; i < s->auths; i++)
+		s->auth[i] = auth_spawn(s, s->conf->user_db_uri);
+	if (s->conf->desk_seat_auth == CONFIG_SEAT_AUTH_COOKIE)
+		s->cookie = cookie_spawn(s);
+	if (s->desk_on) {
+		s->pool = pool_spawn(s);
+		for (unsigned i = 0; i < s->desks; i++)
+			s->desk[i] = desk_spawn(s, i);
+	}
+	for (unsigned i = 0; i < s->shards; i++)
+		s->shard[i] = shard_spawn(s, i);
+	for (unsigned i = 0; i < s->workers && !error; i++)
+		s->edge[i] = edge_spawn(s, i, &error);
+	return error;
+}
+
+char *topology_raise(const struct config *conf, struct server *out)
+{
+	struct store *writer = NULL;
+	char *error;
+
+	*out = (struct server){ .conf = conf };
+	set_sizes(out);
+	error = open_store(out, &writer);
+	if (!error && wants_tls(conf))
+		error = open_certificates(out);
+	if (error) {
+		store_close(writer);
+		return error;
+	}
+	return spawn_all(out, writer);
+}
+
+void topology_shutdown(const struct server *s)
+{
+	for (unsigned i = 0; i < s->workers; i++) {
+		struct edge_signal *m = MSG_NEW(edge_shutdown, edge_signal);
+
+		actor_send(s->edge[i], &m);
+	}
+}
+
+void topology_reload(const struct server *s)
+{
+	char *error = NULL;
+
+	if (!s->tls)
+		return;
+	if (tls_store_reload(s->tls, &error))
+		LOG_INFO("tls", "certificates read again");
+	else
+		LOG_ERROR("tls", "certificates not replaced, the old ones stay: %s", error ? error : "unknown reason");
+	free(error);
+}
+
+void topology_lower(struct server *s)
+{
+	tls_store_free(s->tls);
+	s->tls = NULL;
+}

@@ -1,0 +1,13 @@
+#pragma once
+/* Every actor of the server on one page: what is spawned, in which order, who is given whose id. Main thread. */
+#include "actors/server.h"
+
+/* Opens the store, makes certificates, spawns all actors and opens all ports. NULL, or a text for the operator
+ * (owned by the caller) when the server cannot start. The engine must be initialised, not started. */
+char *topology_raise(const struct config *conf, struct server *out);
+/* Tells the edges to close every stream with system-shutdown and the listeners to stop. */
+void topology_shutdown(const struct server *s);
+/* Certificates and whatever else can change while running. */
+void topology_reload(const struct server *s);
+/* After engine_stop: frees what no actor owns. */
+void topology_lower(struct server *s);

@@ -1,0 +1,269 @@
+/* The auth actor under the simulated engine, with accounts in memory and in a file that comes and goes. */
+#include "tests/support/check.h"
+
+#include <unistd.h>
+
+#include "actors/account.h"
+#include "actors/auth.h"
+#include "actors/server.h"
+#include "runtime/actor/engine.h"
+
+struct order {
+	struct msg m;
+	struct auth_request *request;
+};
+#define PROBE_PROTOCOL(M) \
+	M(PROBE_SEND, probe_send, order, NULL, "Send this to the auth actor.") \
+	M(PROBE_ANSWER, probe_answer, auth_request, auth_request_drop, "It came home.")
+MSG_DECLARE(probe, PROBE_PROTOCOL)
+MSG_DEFINE(PROBE_PROTOCOL)
+
+struct probe {
+	actor_id auth;
+	struct auth_request *answer; /* the last one */
+	unsigned count;
+};
+
+static void on_probe_send(struct probe *self, struct order *o)
+{
+	actor_send(self->auth, &o->request);
+}
+
+static void on_probe_answer(struct probe *self, struct auth_request *r)
+{
+	if (self->answer)
+		msg_free(&self->answer->m);
+	self->answer = r;
+	self->count++;
+	actor_keep(&r->m);
+}
+
+MSG_RECEIVE(probe, struct probe, PROBE_PROTOCOL)
+static const struct behaviour probe_behaviour = { .name = "probe", .placement = ACTOR_PINNED, .receive = probe_receive };
+
+struct world {
+	struct server server;
+	struct config *conf;
+	struct probe probe;
+	actor_id probe_id;
+	struct store *accounts;
+};
+
+#define ROUNDS 4096 /* as the configuration below: the least it takes */
+
+static struct store *open_accounts(const char *uri)
+{
+	struct store *s = NULL;
+	char *error = NULL;
+
+	if (store_open(uri, STORE_WRITER, &s, &error) != STATUS_OK)
+		fail_msg("%s", error);
+	return s;
+}
+
+static void add(struct store *s, const char *user, const char *password)
+{
+	struct jid *j = jid_parse(span_of(user));
+
+	assert_int_equal(account_set(s, j, span_of(password), ROUNDS), STATUS_OK);
+	jid_unref(j);
+}
+
+static void world_raise(struct world *w, const char *uri)
+{
+	memset(w, 0, sizeof(*w));
+	w->conf = config_for_test("sess-man/plugins-conf/scram-iterations[I]=4096");
+	w->server = (struct server){ .conf = w->conf, .secret = "an installation's secret" };
+	engine_init(&(struct engine_options){ .simulate = true, .seed = 7, .workers = 1 });
+	w->probe.auth = auth_spawn(&w->server, uri);
+	w->probe_id = actor_spawn(&probe_behaviour, &w->probe, 0);
+}
+
+static void world_lower(struct world *w)
+{
+	engine_stop();
+	if (w->probe.answer)
+		msg_free(&w->probe.answer->m);
+	store_close(w->accounts);
+	config_free(w->conf);
+}
+
+/* The answer belongs to the probe until the next one. */
+static const struct auth_request *ask(struct world *w, enum auth_op op, const char *user, const char *password)
+{
+	struct auth_request *r = MSG_NEW(auth_request, auth_request);
+	struct order *o = MSG_NEW(probe_send, order);
+	unsigned before = w->probe.count;
+
+	r->reply = &probe_answer_kind;
+	r->op = op;
+	r->slot = 12;
+	r->gen = 34;
+	r->user = jid_parse(span_of(user));
+	r->password = password ? xstrdup(password) : NULL;
+	o->request = r;
+	actor_send(w->probe_id, &o);
+	engine_sim_run(0);
+	assert_int_equal(w->probe.count, before + 1);
+	r = w->probe.answer;
+	assert_true(r->slot == 12 && r->gen == 34);
+	assert_string_equal(r->user->text, user);
+	assert_null(r->password); /* it does not travel back */
+	return r;
+}
+
+static void expect_no_keys(const struct auth_request *r)
+{
+	const struct credential none = { 0 };
+
+	assert_memory_equal(&r->credential, &none, sizeof(none));
+}
+
+static void a_password_is_right_or_refused(void **state)
+{
+	static const struct {
+		const char *user, *password;
+		enum auth_verdict verdict;
+	} rows[] = {
+		{ "alice@localhost", "secret", AUTH_OK },
+		{ "alice@localhost", "Secret", AUTH_REFUSED },
+		{ "alice@localhost", "", AUTH_REFUSED },
+		{ "alice@localhost", NULL, AUTH_REFUSED },
+		{ "bob@localhost", "secret", AUTH_REFUSED },
+		{ "bob@localhost", "bob's", AUTH_OK },
+		{ "nobody@localhost", "secret", AUTH_REFUSED },
+		{ "nobody@localhost", "", AUTH_REFUSED },
+		{ "alice@other.example", "secret", AUTH_REFUSED },
+	};
+	struct world w;
+
+	(void)state;
+	world_raise(&w, "memory:auth");
+	w.accounts = open_accounts("memory:auth");
+	add(w.accounts, "alice@localhost", "secret");
+	add(w.accounts, "bob@localhost", "bob's");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct auth_request *r = ask(&w, AUTH_OP_PASSWORD, rows[i].user, rows[i].password);
+
+		if (r->verdict != rows[i].verdict)
+			fail_msg("row %zu: %d", i, r->verdict);
+		expect_no_keys(r);
+	}
+	world_lower(&w);
+}
+
+static void keys_are_the_stored_ones_or_a_stable_fake(void **state)
+{
+	struct world w;
+	struct credential known, unknown;
+	struct buf text = BUF_INIT;
+
+	(void)state;
+	world_raise(&w, "memory:auth");
+	w.accounts = open_accounts("memory:auth");
+	add(w.accounts, "alice@localhost", "secret");
+	assert_int_equal(store_get(w.accounts, STORE_ACCOUNT, SPAN_LIT("alice@localhost"), &text), STATUS_OK);
+	assert_true(credential_decode(&known, buf_span(&text)));
+	assert_int_equal(ask(&w, AUTH_OP_CREDENTIAL, "alice@localhost", NULL)->verdict, AUTH_OK);
+	assert_memory_equal(&w.probe.answer->credential, &known, sizeof(known));
+
+	assert_int_equal(ask(&w, AUTH_OP_CREDENTIAL, "nobody@localhost", NULL)->verdict, AUTH_OK);
+	unknown = w.probe.answer->credential;
+	for (int h = 0; h < CREDENTIAL_HASHES; h++)
+		assert_int_equal(unknown.keys[h].iterations, known.keys[h].iterations);
+	(void)ask(&w, AUTH_OP_CREDENTIAL, "nobody@localhost", NULL);
+	assert_memory_equal(&w.probe.answer->credential, &unknown, sizeof(unknown));
+	(void)ask(&w, AUTH_OP_CREDENTIAL, "somebody@localhost", NULL);
+	assert_memory_not_equal(&w.probe.answer->credential, &unknown, sizeof(unknown));
+	buf_fini(&text);
+	world_lower(&w);
+}
+
+static void a_changed_password_counts_at_once(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_raise(&w, "memory:auth");
+	w.accounts = open_accounts("memory:auth");
+	assert_int_equal(ask(&w, AUTH_OP_PASSWORD, "alice@localhost", "one")->verdict, AUTH_REFUSED);
+	add(w.accounts, "alice@localhost", "one");
+	assert_int_equal(ask(&w, AUTH_OP_PASSWORD, "alice@localhost", "one")->verdict, AUTH_OK);
+	add(w.accounts, "alice@localhost", "two");
+	assert_int_equal(ask(&w, AUTH_OP_PASSWORD, "alice@localhost", "one")->verdict, AUTH_REFUSED);
+	assert_int_equal(ask(&w, AUTH_OP_PASSWORD, "alice@localhost", "two")->verdict, AUTH_OK);
+	assert_int_equal(store_delete(w.accounts, STORE_ACCOUNT, SPAN_LIT("alice@localhost")), STATUS_OK);
+	assert_int_equal(ask(&w, AUTH_OP_PASSWORD, "alice@localhost", "two")->verdict, AUTH_REFUSED);
+	world_lower(&w);
+}
+
+/* "Temporary", not "refused": the account may well be there. */
+static void damaged_keys_are_unavailable_and_harm_nobody_else(void **state)
+{
+	static const char *const damaged[] = { "", "{SCRAM}", "secret", "{SCRAM}SHA-1:4096:00" };
+	struct world w;
+
+	(void)state;
+	world_raise(&w, "memory:auth");
+	w.accounts = open_accounts("memory:auth");
+	add(w.accounts, "bob@localhost", "bob's");
+	for (size_t i = 0; i < ARRAY_LEN(damaged); i++) {
+		assert_int_equal(store_put(w.accounts, STORE_ACCOUNT, SPAN_LIT("alice@localhost"), span_of(damaged[i])), STATUS_OK);
+		assert_int_equal(ask(&w, AUTH_OP_PASSWORD, "alice@localhost", "secret")->verdict, AUTH_UNAVAILABLE);
+		assert_int_equal(ask(&w, AUTH_OP_CREDENTIAL, "alice@localhost", NULL)->verdict, AUTH_UNAVAILABLE);
+		assert_int_equal(ask(&w, AUTH_OP_PASSWORD, "bob@localhost", "bob's")->verdict, AUTH_OK);
+	}
+	world_lower(&w);
+}
+
+static void a_store_that_comes_late_is_found(void **state)
+{
+	static const char *const names[] = { "db", "db-wal", "db-shm" };
+	char folder[] = "/tmp/switchboard-auth-XXXXXX", uri[100], path[100];
+	struct world w;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(uri, sizeof(uri), "sqlite:%s/db", folder);
+	world_raise(&w, uri);
+	assert_int_equal(ask(&w, AUTH_OP_PASSWORD, "alice@localhost", "secret")->verdict, AUTH_UNAVAILABLE);
+	assert_int_equal(ask(&w, AUTH_OP_CREDENTIAL, "alice@localhost", NULL)->verdict, AUTH_UNAVAILABLE);
+	expect_no_keys(w.probe.answer); /* and not a fake, which would mean "wrong password" later */
+	w.accounts = open_accounts(uri);
+	add(w.accounts, "alice@localhost", "secret");
+	assert_int_equal(ask(&w, AUTH_OP_PASSWORD, "alice@localhost", "secret")->verdict, AUTH_OK);
+	world_lower(&w);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		unlink(path);
+	}
+	assert_int_equal(rmdir(folder), 0);
+}
+
+static void requests_left_at_the_end_are_freed(void **state)
+{
+	struct world w;
+	struct auth_request *r = MSG_NEW(auth_request, auth_request);
+
+	(void)state;
+	world_raise(&w, "memory:auth");
+	r->reply = &probe_answer_kind;
+	r->user = jid_parse(SPAN_LIT("alice@localhost"));
+	r->password = xstrdup("secret");
+	actor_send(w.probe.auth, &r);
+	world_lower(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_password_is_right_or_refused),
+		cmocka_unit_test(keys_are_the_stored_ones_or_a_stable_fake),
+		cmocka_unit_test(a_changed_password_counts_at_once),
+		cmocka_unit_test(damaged_keys_are_unavailable_and_harm_nobody_else),
+		cmocka_unit_test(a_store_that_comes_late_is_found),
+		cmocka_unit_test(requests_left_at_the_end_are_freed),
+	};
+
+	return RUN(tests);
+}

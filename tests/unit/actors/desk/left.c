@@ -1,0 +1,273 @@
+/* Messages left with nobody: kept, told, delivered, through restarts. */
+#include "tests/unit/actors/desk/world.h"
+
+#define TOLD "kind='message-left'"
+
+static const char *store_now;
+static struct store *keeper; /* a store in memory lives as long as anybody has it open */
+
+static int setup(void **state)
+{
+	static unsigned number;
+	static char name[16];
+	char uri[32], *error = NULL;
+
+	(void)state;
+	(void)snprintf(name, sizeof(name), "left%u", number++);
+	(void)snprintf(uri, sizeof(uri), "memory:%s", name);
+	assert_int_equal(store_open(uri, STORE_WRITER, &keeper, &error), STATUS_OK);
+	store_now = name;
+	world_begin(NULL, 1, name);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	world_end();
+	store_close(keeper);
+	return 0;
+}
+
+static void again_with(const char *lines)
+{
+	world_end();
+	world_begin(lines, 2, store_now);
+}
+
+static void a_message_with_nobody_there_is_kept_and_told_once(void **state)
+{
+	(void)state;
+	visitor("v1@a.test/tab", VISITOR_ONLINE, CLOSE_ERROR);
+	says("v1@a.test/tab", "alice@a.test", "1");
+	assert_int_equal(rows(store_now, "a.test"), 1);
+	assert_seen(1, "v1@a.test", TOLD);
+	assert_seen(1, "v1@a.test", "<message from='desk@a.test' to='v1@a.test' type='chat'");
+	assert_seen(1, "v1@a.test", "您的留言已收到");
+	assert_seen(1, "v1@a.test", "Your message has been kept");
+	assert_seen(1, "v1@a.test/tab", "<item jid='desk@a.test'");
+	says("v1@a.test/tab", "desk@a.test", "2");
+	asks_roster("v1@a.test/tab", "r");
+	run(1000);
+	assert_seen(1, "v1@a.test", TOLD);
+	assert_int_equal(rows(store_now, "a.test"), 2);
+}
+
+static void the_first_seat_gets_them_in_order_and_the_rows_go(void **state)
+{
+	(void)state;
+	visitor("v1@a.test/tab", VISITOR_ONLINE, CLOSE_ERROR);
+	says("v1@a.test/tab", "alice@a.test", "1");
+	run(3000);
+	says("v2@a.test/tab", "alice@a.test", "2");
+	says("v1@a.test/tab", "alice@a.test", "3");
+	forget();
+	comes("bob@a.test/pc");
+	assert_true(got_from("bob@a.test", "v1@a.test", "1 3"));
+	assert_true(got_from("bob@a.test", "v2@a.test", "2"));
+	assert_seen(3, "bob@a.test", "<delay xmlns='urn:xmpp:delay' from='a.test' stamp='2026-");
+	assert_seen(1, "v1@a.test/tab", "<item jid='bob@a.test'");
+	assert_int_equal(rows(store_now, "a.test"), 3);
+	answers("bob@a.test/pc", "v2@a.test", "a");
+	assert_int_equal(rows(store_now, "a.test"), 2);
+	run(5100);
+	assert_int_equal(rows(store_now, "a.test"), 0);
+}
+
+static void they_survive_a_restart(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 30; i++) {
+		char who[32], id[8];
+
+		(void)snprintf(who, sizeof(who), "v%u@a.test/tab", i % 3);
+		(void)snprintf(id, sizeof(id), "m%02u", i);
+		says(who, "alice@a.test", id);
+		run(10);
+	}
+	again_with(NULL);
+	comes("bob@a.test/pc");
+	assert_true(got_from("bob@a.test", "v0@a.test", "m00 m03 m06 m09 m12 m15 m18 m21 m24 m27"));
+	assert_true(got_from("bob@a.test", "v1@a.test", "m01 m04 m07 m10 m13 m16 m19 m22 m25 m28"));
+	assert_true(got_from("bob@a.test", "v2@a.test", "m02 m05 m08 m11 m14 m17 m20 m23 m26 m29"));
+	assert_seen(30, "bob@a.test", "<delay");
+	run(5100);
+	assert_int_equal(rows(store_now, "a.test"), 0);
+	again_with(NULL);
+	comes("bob@a.test/pc");
+	assert_true(got("bob@a.test", ""));
+}
+
+static void more_rows_than_one_read_are_all_found(void **state)
+{
+	(void)state;
+	again_with("sess-man/desk/waiting-max[I]=1000\n");
+	for (unsigned i = 0; i < 1001; i++) {
+		char id[8];
+
+		(void)snprintf(id, sizeof(id), "%u", i);
+		says(i % 2 ? "v1@a.test/tab" : "v2@a.test/tab", "alice@a.test", i == 1000 ? "last" : id);
+	}
+	assert_int_equal(rows(store_now, "a.test"), 1001);
+	again_with("sess-man/desk/waiting-max[I]=1000\n");
+	says("v2@a.test/tab", "alice@a.test", "new");
+	comes("bob@a.test/pc");
+	assert_seen(1002, "bob@a.test", "<body>text");
+	assert_seen(1, "bob@a.test", "id='last'");
+	assert_seen(1, "bob@a.test", "id='new'");
+}
+
+static void what_is_said_while_the_log_is_read_is_not_taken_for_an_old_message(void **state)
+{
+	(void)state;
+	again_with("sess-man/desk/waiting-max[I]=2000\n");
+	for (unsigned i = 0; i < 1200; i++)
+		says(i % 2 ? "v1@a.test/tab" : "v2@a.test/tab", "alice@a.test", "old");
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		char id[16];
+
+		world_end();
+		world.lazy = true;
+		world_begin("sess-man/desk/waiting-max[I]=2000\n", seed, store_now);
+		for (unsigned i = 0; i < 20; i++) {
+			(void)snprintf(id, sizeof(id), "new-%u-%u", (unsigned)seed, i);
+			says(i % 2 ? "v1@a.test/tab" : "v2@a.test/tab", "alice@a.test", id);
+		}
+		world.lazy = false;
+		run(0);
+		assert_int_equal(rows(store_now, "a.test"), 1200 + 20 * seed);
+	}
+	comes("bob@a.test/pc");
+	assert_seen(1200 + 20 * 20, "bob@a.test", "<body>text");
+}
+
+static void a_message_is_not_given_twice_to_a_seat_that_comes_again(void **state)
+{
+	(void)state;
+	says("v1@a.test/tab", "alice@a.test", "1");
+	comes("alice@a.test/pc");
+	assert_true(got("alice@a.test", "1"));
+	signs_out("alice@a.test");
+	run(1000);
+	comes("alice@a.test/pc");
+	assert_true(got("alice@a.test", "1"));
+	run(5100);
+	assert_int_equal(rows(store_now, "a.test"), 0);
+}
+
+static void seats_that_free_up_take_the_oldest(void **state)
+{
+	(void)state;
+	again_with("sess-man/desk/capacity[I]=1\n");
+	comes("alice@a.test/pc");
+	says("v1@a.test/tab", "alice@a.test", "1");
+	says("v2@a.test/tab", "alice@a.test", "2");
+	run(10);
+	says("v3@a.test/tab", "alice@a.test", "3");
+	assert_true(got("alice@a.test", "1"));
+	visitor("v1@a.test/tab", VISITOR_LEFT, CLOSE_STREAM_END);
+	assert_true(got("alice@a.test", "1 2"));
+	comes("bob@a.test/pc");
+	assert_true(got("bob@a.test", "3"));
+}
+
+static void visitors_who_are_gone_hold_a_slot_no_longer_than_the_hold(void **state)
+{
+	(void)state;
+	again_with("sess-man/desk/capacity[I]=1\n");
+	for (unsigned i = 1; i <= 3; i++) {
+		char who[32];
+
+		(void)snprintf(who, sizeof(who), "v%u@a.test/tab", i);
+		visitor(who, VISITOR_ONLINE, CLOSE_ERROR);
+		says(who, "alice@a.test", "m");
+		visitor(who, VISITOR_LEFT, CLOSE_STREAM_END);
+		run(10);
+	}
+	comes("alice@a.test/pc");
+	assert_true(got("alice@a.test", "m"));
+	assert_seen(1, "alice@a.test", "kind='visitor-disconnected'");
+	run(30100);
+	assert_true(got("alice@a.test", "m m"));
+	run(30100);
+	assert_true(got("alice@a.test", "m m m"));
+}
+
+static void what_comes_back_from_the_seat_is_still_pending(void **state)
+{
+	(void)state;
+	says("v1@a.test/tab", "alice@a.test", "1");
+	comes("alice@a.test/pc");
+	assert_true(got("alice@a.test", "1"));
+	comes_back(find("alice@a.test", "id='1'"));
+	signs_out("alice@a.test");
+	run(6000);
+	assert_int_equal(rows(store_now, "a.test"), 1);
+	again_with(NULL);
+	comes("bob@a.test/pc");
+	assert_true(got("bob@a.test", "1"));
+}
+
+static void too_many_are_refused_to_the_sender(void **state)
+{
+	(void)state;
+	again_with("sess-man/desk/waiting-max[I]=2\nsess-man/desk/waiting-total[I]=3\n");
+	says("v1@a.test/tab", "alice@a.test", "1");
+	says("v1@a.test/tab", "alice@a.test", "2");
+	says("v1@a.test/tab", "alice@a.test", "3");
+	assert_seen(1, "v1@a.test/tab", "<resource-constraint");
+	says("v2@a.test/tab", "alice@a.test", "4");
+	says("v2@a.test/tab", "alice@a.test", "5");
+	assert_seen(1, "v2@a.test/tab", "<resource-constraint");
+	comes("bob@a.test/pc");
+	assert_seen(3, "bob@a.test", "<body>text");
+	assert_seen(0, "bob@a.test", "id='3'");
+	assert_seen(0, "bob@a.test", "id='5'");
+}
+
+static void who_left_before_it_was_told_is_told_on_return(void **state)
+{
+	(void)state;
+	comes("alice@a.test/pc");
+	visitor("v1@a.test/tab", VISITOR_ONLINE, CLOSE_ERROR);
+	says("v1@a.test/tab", "alice@a.test", "1");
+	visitor("v1@a.test/tab", VISITOR_LEFT, CLOSE_STREAM_END);
+	signs_out("alice@a.test");
+	run(1000);
+	assert_seen(0, "v1@a.test", TOLD);
+	assert_int_equal(rows(store_now, "a.test"), 1);
+	visitor("v1@a.test/tab", VISITOR_ONLINE, CLOSE_ERROR);
+	assert_seen(1, "v1@a.test", TOLD);
+}
+
+static void a_served_visitor_who_never_returns_is_forgotten(void **state)
+{
+	(void)state;
+	says("v1@a.test/tab", "alice@a.test", "1");
+	again_with(NULL);
+	run(4000000);
+	comes("bob@a.test/pc");
+	assert_true(got("bob@a.test", "1"));
+	run(1900000);
+	assert_seen(1, "bob@a.test", "contact v1@a.test removed");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_message_with_nobody_there_is_kept_and_told_once),
+		T(the_first_seat_gets_them_in_order_and_the_rows_go),
+		T(they_survive_a_restart),
+		T(more_rows_than_one_read_are_all_found),
+		T(what_is_said_while_the_log_is_read_is_not_taken_for_an_old_message),
+		T(a_message_is_not_given_twice_to_a_seat_that_comes_again),
+		T(seats_that_free_up_take_the_oldest),
+		T(visitors_who_are_gone_hold_a_slot_no_longer_than_the_hold),
+		T(what_comes_back_from_the_seat_is_still_pending),
+		T(too_many_are_refused_to_the_sender),
+		T(who_left_before_it_was_told_is_told_on_return),
+		T(a_served_visitor_who_never_returns_is_forgotten),
+	};
+
+	return RUN(tests);
+}
