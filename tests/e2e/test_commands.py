@@ -1,0 +1,146 @@
+"""The command line: accounts, --check-config, the dump, signals."""
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from client import ENDED, STREAM, Tcp, unverified  # noqa: E402
+from server import BINARY, ROOT, Server  # noqa: E402
+
+USERS_LINES = """message-router/components/msg-receivers/id-names[s]=bosh,cl-comp,eventbus,s2s,sess-man
+--bosh-ports=5280,5281
+bosh/connections/5281/socket=ssl
+bosh/connections/5281/type=accept
+sess-man/plugins[s]=session-close,session-open,default-handler,urn:ietf:params:xml:ns:xmpp-sasl,urn:ietf:params:xml:ns:xmpp-bind,urn:ietf:params:xml:ns:xmpp-session,jabber:iq:roster,jabber:iq:privacy,jabber:iq:version,http://jabber.org/protocol/stats,starttls,vcard-temp,http://jabber.org/protocol/commands,jabber:iq:private,urn:xmpp:ping,amp,disco,domain-filter,zlib,message-carbons,vcard-xep-0292,urn:xmpp:time
+"""
+
+
+def check(text):
+    with tempfile.NamedTemporaryFile("w", suffix=".properties") as conf:
+        conf.write(text)
+        conf.flush()
+        done = subprocess.run([BINARY, "--property-file", conf.name, "--check-config"], capture_output=True, text=True)
+        return done.returncode, (done.stdout + done.stderr).replace(conf.name, "F")
+
+
+class CheckConfig(unittest.TestCase):
+    def test_the_users_lines_work_verbatim(self):
+        code, text = check(USERS_LINES)
+        self.assertEqual(code, 0, text)
+        for later in ("cl-comp", "eventbus", "s2s", "zlib", "vcard-temp", "jabber:iq:privacy"):
+            lines = [line for line in text.splitlines() if later in line]
+            self.assertEqual(len(lines), 1, "one warning line for %s:\n%s" % (later, text))
+        self.assertNotIn("error:", text)
+
+    def test_every_mistake_at_once(self):
+        code, text = check("sess-man/desk/capacity[I]=many\n"
+                           "sess-man/desk/seat-policy=best\n"
+                           "sess-man/desk/capasity[I]=3\n"
+                           "--user-db=oracle\n"
+                           "--bosh-ports=5280,5281bosh\n")
+        self.assertEqual(code, 1)
+        for line, words in ((1, "capacity"), (2, "least-chats"), (3, "sess-man/desk/capacity"), (4, "sqlite"), (5, "5281bosh")):
+            self.assertTrue(any(t.startswith("F:%d:" % line) and words in t for t in text.splitlines()), (line, words, text))
+
+    def test_sample_has_no_mistake(self):
+        done = subprocess.run([BINARY, "--property-file", os.path.join(ROOT, "conf", "init.properties"), "--check-config"],
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("warning", done.stderr)
+
+
+class Accounts(unittest.TestCase):
+    def test_down_and_up(self):
+        with Server() as server:
+            server.account("alice@localhost", "one")  # server up
+            self.assertIsNone(Tcp(server).log_in("alice", "one"))
+            again = server.command("account", "add", "alice@localhost", text="two\n")
+            self.assertEqual(again.returncode, 1)
+            self.assertIn("passwd", again.stderr)
+            self.assertEqual(server.command("account", "passwd", "alice@localhost", text="two\n").returncode, 0)
+            self.assertEqual(Tcp(server).log_in("alice", "one"), "not-authorized")
+            self.assertIsNone(Tcp(server).log_in("alice", "two"))
+            server.stop()
+            self.assertEqual(server.command("account", "add", "bob@localhost", text="pw\n").returncode, 0)
+            self.assertEqual(server.command("account", "list").stdout.split(), ["alice@localhost", "bob@localhost"])
+            self.assertEqual(server.command("account", "delete", "alice@localhost").returncode, 0)
+            self.assertNotEqual(server.command("account", "delete", "alice@localhost").returncode, 0)
+            self.assertNotEqual(server.command("account", "add", "x@elsewhere", text="pw\n").returncode, 0)
+            server.start()
+            self.assertIsNone(Tcp(server).log_in("bob", "pw"))
+
+    def test_only_keys_are_stored(self):
+        with Server() as server:
+            server.account("alice@localhost", "Tr0ub4dor&3")
+            server.stop()
+            for folder, _, names in os.walk(os.path.join(server.dir, "data")):
+                for name in names:
+                    with open(os.path.join(folder, name), "rb") as file:
+                        self.assertNotIn(b"Tr0ub4dor&3", file.read())
+            self.assertNotIn("Tr0ub4dor", server.log())
+
+    def test_no_write_at_login(self):
+        with Server() as server:
+            server.account("alice@localhost", "pw")
+            path = os.path.join(server.dir, "data", "switchboard.db")
+            with sqlite3.connect(path) as db:
+                before = db.execute("PRAGMA data_version").fetchone()
+                for _ in range(20):
+                    alice = Tcp(server)
+                    self.assertIsNone(alice.log_in("alice", "pw"))
+                    alice.send("<presence/>")
+                    alice.close()
+                self.assertEqual(db.execute("PRAGMA data_version").fetchone(), before, "somebody wrote")
+
+
+class Signals(unittest.TestCase):
+    def test_term_tells_clients_and_exits_0(self):
+        with Server() as server:
+            server.account("alice@localhost", "pw")
+            alice = Tcp(server)
+            alice.log_in("alice", "pw")
+            self.assertEqual(server.stop(), 0)
+            self.assertEqual(alice.expect_end(), "system-shutdown")
+
+    def test_dump(self):
+        with Server("acme/own-key[S]=kept", "--acme-option=also kept") as server:
+            with open(os.path.join(server.dir, "dump.properties")) as file:
+                text = file.read()
+            self.assertIn("sess-man/desk/capacity[I]=5", text)
+            self.assertIn("acme/own-key", text)
+            self.assertIn("acme-option", text)
+
+    def test_hup_reloads_certificates_and_keeps_connections(self):
+        with Server() as server:
+            server.account("alice@localhost", "pw")
+            alice = Tcp(server, direct_tls=True)
+            self.assertIsNone(alice.log_in("alice", "pw"))
+            old = Tcp(server, direct_tls=True).socket.getpeercert(binary_form=True)
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                            "-subj", "/CN=new", "-addext", "subjectAltName=DNS:localhost", "-days", "30",
+                            "-keyout", server.dir + "/key", "-out", server.dir + "/crt"], check=True, capture_output=True)
+            with open(server.certificate, "w") as out:
+                out.write(open(server.dir + "/crt").read() + open(server.dir + "/key").read())
+            server.process.process.send_signal(signal.SIGHUP)
+            for _ in range(1000):
+                new = Tcp(server, direct_tls=True).socket.getpeercert(binary_form=True)
+                if new != old:
+                    break
+            self.assertNotEqual(new, old)
+            alice.send("<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>")
+            self.assertEqual(alice.expect(lambda e: e.get("id") == "p").get("type"), "result")
+
+    def test_port_in_use(self):
+        with Server() as server:
+            done = subprocess.run([BINARY, "--property-file", server.conf], capture_output=True, text=True, timeout=20)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("in use", done.stderr)
+            self.assertNotIn("ready", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

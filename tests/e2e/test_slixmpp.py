@@ -1,0 +1,99 @@
+"""slixmpp, a stock Python client, as a seat and as an ordinary user: STARTTLS with a verified certificate, SCRAM."""
+import asyncio
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import slixmpp  # noqa: E402
+from client import Bosh  # noqa: E402
+from server import Server  # noqa: E402
+
+LIMIT = 20
+
+
+class Peer(slixmpp.ClientXMPP):
+    def __init__(self, server, jid, password):
+        super().__init__(jid, password)
+        self.home = server
+        self.ca_certs = server.certificate
+        self.inbox = asyncio.Queue()
+        self.changes = asyncio.Queue()
+        self.register_plugin("xep_0030")
+        self.register_plugin("xep_0199")
+        self.started = self.wait("session_start")
+        self.add_event_handler("message", self.inbox.put_nowait)
+        self.add_event_handler("changed_status", self.changes.put_nowait)
+
+    def wait(self, event):
+        done = asyncio.get_event_loop().create_future()
+        self.add_event_handler(event, lambda data: done.done() or done.set_result(data), disposable=True)
+        return done
+
+    async def come(self):
+        self.connect(("127.0.0.1", self.home.c2s), force_starttls=True)
+        await asyncio.wait_for(self.started, LIMIT)
+        self.send_presence()
+        await asyncio.wait_for(self.get_roster(), LIMIT)
+
+    async def message(self):
+        return await asyncio.wait_for(self.inbox.get(), LIMIT)
+
+    async def go(self):
+        gone = self.wait("disconnected")
+        self.disconnect(wait=1)
+        await asyncio.wait_for(gone, LIMIT)
+
+
+class Slixmpp(unittest.IsolatedAsyncioTestCase):
+    async def test_two_users_chat_and_subscribe(self):
+        with Server() as server:
+            server.account("alice@localhost", "secret").account("bob@localhost", "secret")
+            alice, bob = Peer(server, "alice@localhost", "secret"), Peer(server, "bob@localhost/phone", "secret")
+            await alice.come()
+            await bob.come()
+            alice.send_message("bob@localhost", "Schöne Grüße", mtype="chat")
+            got = await bob.message()
+            self.assertEqual((got["from"].bare, got["body"]), ("alice@localhost", "Schöne Grüße"))
+            subscribed = alice.wait("presence_subscribed")
+            alice.send_presence_subscription("bob@localhost", ptype="subscribe")
+            await asyncio.wait_for(subscribed, LIMIT)  # slixmpp approves by itself
+            info = await asyncio.wait_for(alice["xep_0030"].get_info("localhost"), LIMIT)
+            self.assertIn("urn:xmpp:ping", info["disco_info"]["features"])
+            self.assertGreater(await asyncio.wait_for(alice["xep_0199"].ping("localhost"), LIMIT), 0)
+            await bob.go()
+            await alice.go()
+
+    async def test_wrong_password(self):
+        with Server() as server:
+            server.account("alice@localhost", "secret")
+            alice = Peer(server, "alice@localhost", "wrong")
+            failed = alice.wait("failed_auth")
+            alice.connect(("127.0.0.1", server.c2s), force_starttls=True)
+            await asyncio.wait_for(failed, LIMIT)
+            alice.abort()
+
+    async def test_a_seat_serves_a_visitor(self):
+        with Server("sess-man/desk/seats[s]=alice@localhost") as server:
+            server.account("alice@localhost", "secret")
+            alice = Peer(server, "alice@localhost", "secret")
+            await alice.come()
+            visitor = Bosh(server)
+            self.assertIsNone(await asyncio.to_thread(visitor.log_in))
+            await asyncio.to_thread(visitor.send, "<message to='alice@localhost' type='chat'><body>Guten Tag</body></message>")
+            got = await alice.message()
+            self.assertEqual(got["body"], "Guten Tag")
+            got.reply("Willkommen").send()
+            answer = await asyncio.to_thread(visitor.expect, lambda e: e.findtext("{jabber:client}body") == "Willkommen")
+            self.assertTrue(answer.get("from").startswith("alice@localhost"))
+            await asyncio.to_thread(visitor.close)
+            while True:
+                note = await alice.message()
+                if note.xml.find("{urn:switchboard:desk:1}event") is not None:
+                    break
+            self.assertEqual(note.xml.find("{urn:switchboard:desk:1}event").get("kind"), "visitor-disconnected")
+            await alice.go()
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,381 @@
+"""Small XMPP clients for scripted tests, one face for TCP, TLS, BOSH and WebSocket: send text, take elements.
+
+They are deliberately naive: what a script says is what goes over the wire. Stock clients are tested in tests/e2e.
+"""
+import base64
+import http.client
+import os
+import queue
+import random
+import socket
+import ssl
+import struct
+import threading
+import time
+import xml.etree.ElementTree as ET
+
+STREAM = "http://etherx.jabber.org/streams"
+CLIENT = "jabber:client"
+SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+BIND = "urn:ietf:params:xml:ns:xmpp-bind"
+HTTPBIND = "http://jabber.org/protocol/httpbind"
+FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
+TLS = "urn:ietf:params:xml:ns:xmpp-tls"
+
+ENDED = object()
+TIMEOUT = 10
+
+
+def unverified():
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class Client:
+    """`inbox` holds elements in the order in which they came; ENDED when the stream or socket is over."""
+
+    def __init__(self, server):
+        self.server = server
+        self.inbox = queue.Queue()
+        self.jid = None
+
+    # -- for scripts ---------------------------------------------------------------------------------------------
+
+    def take(self, timeout=TIMEOUT):
+        try:
+            element = self.inbox.get(timeout=timeout)
+        except queue.Empty:
+            raise AssertionError("%s: nothing came within %s s" % (self.jid or "client", timeout)) from None
+        return element
+
+    def expect(self, test, what="element", timeout=TIMEOUT):
+        """The first element that passes the test; earlier ones are skipped."""
+        seen = []
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                element = self.inbox.get(timeout=max(0.01, deadline - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError("%s: no %s within %s s; came:\n%s" % (self.jid or "client", what, timeout,
+                                                                          "\n".join(seen))) from None
+            if element is ENDED:
+                raise AssertionError("%s: the stream ended before %s; came:\n%s" % (self.jid or "client", what,
+                                                                                   "\n".join(seen)))
+            if test(element):
+                return element
+            seen.append(ET.tostring(element, "unicode"))
+
+    def expect_end(self, timeout=TIMEOUT):
+        """Skips to the end of the stream; returns the stream error condition, or None."""
+        condition = None
+        while True:
+            element = self.take(timeout)
+            if element is ENDED:
+                return condition
+            if element.tag == "{%s}error" % STREAM:
+                condition = element[0].tag.split("}")[1]
+
+    def log_in(self, user=None, password=None, resource=None):
+        """ANONYMOUS without a user, else PLAIN. Returns the failure condition, or None when bound."""
+        self.open()
+        self.expect(lambda e: e.tag == "{%s}features" % STREAM, "features")
+        failure = self.authenticate(user, password)
+        if failure:
+            return failure
+        self.open()
+        self.expect(lambda e: e.tag == "{%s}features" % STREAM, "features after login")
+        wish = "<resource>%s</resource>" % resource if resource else ""
+        self.send("<iq xmlns='jabber:client' type='set' id='bind'><bind xmlns='%s'>%s</bind></iq>" % (BIND, wish))
+        answer = self.expect(lambda e: e.get("id") == "bind", "bind answer")
+        assert answer.get("type") == "result", ET.tostring(answer)
+        self.jid = answer.findtext("{%s}bind/{%s}jid" % (BIND, BIND))
+        return None
+
+    def authenticate(self, user, password):
+        if user is None:
+            self.send("<auth xmlns='%s' mechanism='ANONYMOUS'/>" % SASL)
+        else:
+            text = base64.b64encode(b"\0%s\0%s" % (user.encode(), password.encode())).decode()
+            self.send("<auth xmlns='%s' mechanism='PLAIN'>%s</auth>" % (SASL, text))
+        answer = self.expect(lambda e: e.tag in ("{%s}success" % SASL, "{%s}failure" % SASL), "login answer")
+        return None if answer.tag.endswith("success") else answer[0].tag.split("}")[1]
+
+
+class Tcp(Client):
+    """Plain TCP, STARTTLS (`starttls()` before log_in) or direct TLS."""
+
+    def __init__(self, server, direct_tls=False):
+        super().__init__(server)
+        self.socket = socket.create_connection(("127.0.0.1", server.tls if direct_tls else server.c2s), 5)
+        self.socket.settimeout(None)
+        if direct_tls:
+            self.socket = unverified().wrap_socket(self.socket, server_hostname=server.domain)
+        self.paused = threading.Event()
+        self.parser = None
+        self.reader = None
+
+    def raw(self, data):
+        self.socket.sendall(data if isinstance(data, bytes) else data.encode())
+
+    def send(self, text):
+        self.raw(text)
+
+    def open(self, to=None):
+        self.parser = None
+        self.raw("<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='%s' to='%s' version='1.0'>"
+                 % (STREAM, to or self.server.domain))
+        self.listen()
+
+    def listen(self):
+        if not self.reader:
+            self.reader = threading.Thread(target=self._read, daemon=True)
+            self.reader.start()
+
+    def starttls(self):
+        self.open()
+        self.expect(lambda e: e.tag == "{%s}features" % STREAM, "features")
+        self.stop_after = "{%s}proceed" % TLS
+        self.send("<starttls xmlns='%s'/>" % TLS)
+        self.expect(lambda e: e.tag == "{%s}proceed" % TLS, "proceed")
+        self.reader.join()
+        self.reader = None
+        self.socket = unverified().wrap_socket(self.socket, server_hostname=self.server.domain)
+
+    stop_after = None
+
+    def _read(self):
+        parser, depth, root = ET.XMLPullParser(("start", "end")), 0, None
+        while True:
+            try:
+                data = self.socket.recv(65536)
+            except OSError:
+                data = b""
+            if not data:
+                self.inbox.put(ENDED)
+                return
+            while data:
+                # a stream restart starts a new document
+                at = data.find(b"<?xml", 1 if depth == 0 else 0)
+                part, data = (data[:at], data[at:]) if at > 0 else (data, b"")
+                if part.startswith(b"<?xml") and depth:
+                    parser, depth, root = ET.XMLPullParser(("start", "end")), 0, None
+                parser.feed(part)
+                for event, element in parser.read_events():
+                    if event == "start":
+                        if depth == 0:
+                            root = element
+                        depth += 1
+                        continue
+                    depth -= 1
+                    if depth == 1:
+                        root.remove(element)
+                        self.inbox.put(element)
+                        if element.tag == self.stop_after:
+                            self.stop_after = None
+                            return
+                    elif depth == 0:
+                        self.inbox.put(ENDED)
+                        return
+
+    def close(self):
+        """Ends the stream properly."""
+        try:
+            self.raw("</stream:stream>")
+        except OSError:
+            return
+        self.expect_end()
+        self.socket.close()
+
+    def kill(self):
+        """The line is cut: a reset, no stream end."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.shutdown(socket.SHUT_RD) if self.reader else None
+        self.socket.close()
+
+
+class WebSocket(Client):
+    def __init__(self, server, path="/xmpp-websocket", port=None, cookie=None):
+        super().__init__(server)
+        self.socket = socket.create_connection(("127.0.0.1", port or server.http), 5)
+        key = base64.b64encode(os.urandom(16)).decode()
+        request = ("GET %s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                   "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: xmpp\r\n" % (path, key))
+        if cookie:
+            request += "Cookie: %s\r\n" % cookie
+        self.socket.sendall((request + "\r\n").encode())
+        head = b""
+        while b"\r\n\r\n" not in head:
+            got = self.socket.recv(1)
+            assert got, "no handshake answer: %r" % head
+            head += got
+        self.head = head.decode()
+        assert " 101 " in self.head.split("\r\n")[0], self.head
+        self.socket.settimeout(None)
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def frame(self, payload, opcode=1, fin=True, mask=True):
+        n = len(payload)
+        head = bytes([(0x80 if fin else 0) | opcode])
+        flag = 0x80 if mask else 0
+        head += bytes([flag | n]) if n < 126 else bytes([flag | 126]) + struct.pack(">H", n) if n < 65536 else \
+            bytes([flag | 127]) + struct.pack(">Q", n)
+        if mask:
+            key = os.urandom(4)
+            payload = bytes(b ^ key[i % 4] for i, b in enumerate(payload))
+            head += key
+        self.socket.sendall(head + payload)
+
+    def send(self, text):
+        if text.startswith("<") and " xmlns=" not in text.split(">")[0]:
+            name = text[1:].split(" ")[0].split(">")[0].split("/")[0]
+            text = text.replace("<" + name, "<%s xmlns='jabber:client'" % name, 1)
+        self.frame(text.encode())
+
+    def open(self, to=None):
+        self.send("<open xmlns='%s' to='%s' version='1.0'/>" % (FRAMING, to or self.server.domain))
+
+    def _exactly(self, n):
+        data = b""
+        while len(data) < n:
+            try:
+                got = self.socket.recv(n - len(data))
+            except OSError:
+                got = b""
+            if not got:
+                return None
+            data += got
+        return data
+
+    def _read(self):
+        while True:
+            head = self._exactly(2)
+            if not head:
+                break
+            n = head[1] & 127
+            if n == 126:
+                n = struct.unpack(">H", self._exactly(2))[0]
+            elif n == 127:
+                n = struct.unpack(">Q", self._exactly(8))[0]
+            payload = self._exactly(n) if n else b""
+            opcode = head[0] & 15
+            if opcode == 1:
+                self.last_text = payload.decode()
+                element = ET.fromstring(payload)
+                if element.tag not in ("{%s}open" % FRAMING, "{%s}close" % FRAMING):
+                    self.inbox.put(element)
+            elif opcode == 8:
+                self.close_code = struct.unpack(">H", payload[:2])[0] if len(payload) >= 2 else None
+                break
+        self.inbox.put(ENDED)
+
+    close_code = None
+
+    def close(self):
+        self.send('<close xmlns="%s" />' % FRAMING)
+        self.expect_end()
+        self.socket.close()
+
+    def kill(self):
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.shutdown(socket.SHUT_RD)
+        self.socket.close()
+
+
+class Bosh(Client):
+    """Keeps one request open in a thread of its own, like a page does; sends on a second connection."""
+
+    def __init__(self, server, cookie=None, wait=1):
+        super().__init__(server)
+        self.rid = random.randrange(1, 1 << 31)
+        self.lock = threading.Lock()
+        self.sid = None
+        self.cookie = cookie
+        self.wait = wait
+        self.restart = False
+        self.over = False
+
+    def request(self, body, connection=None):
+        own = connection or http.client.HTTPConnection("127.0.0.1", self.server.http, timeout=30)
+        headers = {"Content-Type": "text/xml; charset=utf-8"}
+        if self.cookie:
+            headers["Cookie"] = self.cookie
+        own.request("POST", "/http-bind", body.encode(), headers)
+        answer = own.getresponse()
+        text = answer.read().decode()
+        self.status = answer.status
+        for name, value in answer.getheaders():
+            if name.lower() == "set-cookie":
+                self.cookie = value.split(";")[0]
+        if not connection:
+            own.close()
+        return text
+
+    def body(self, payload="", **attributes):
+        with self.lock:
+            self.rid += 1
+            rid = self.rid
+        words = "".join(" %s='%s'" % (k.replace("_", ":"), v) for k, v in attributes.items())
+        return "<body xmlns='%s' rid='%d'%s%s>%s</body>" % (HTTPBIND, rid, " sid='%s'" % self.sid if self.sid else "",
+                                                           words, payload)
+
+    def receive(self, text):
+        body = ET.fromstring(text)
+        for element in body:
+            self.inbox.put(element)
+        if body.get("type") == "terminate":
+            self.over = True
+            self.condition = body.get("condition")
+            self.inbox.put(ENDED)
+        return body
+
+    condition = None
+
+    def open(self, to=None):
+        if not self.sid:
+            text = self.request(self.body(to=to or self.server.domain, wait=str(self.wait), hold="1", ver="1.6",
+                                          xmlns_xmpp="urn:xmpp:xbosh", xmpp_version="1.0", xml_lang="en"))
+            created = self.receive(text)
+            self.created = created
+            self.sid = created.get("sid")
+            if self.sid:
+                threading.Thread(target=self._poll, daemon=True).start()
+        else:
+            self.post(self.body(to=self.server.domain, xmlns_xmpp="urn:xmpp:xbosh", xmpp_restart="true"))
+
+    def post(self, body):
+        if not self.over:
+            try:
+                self.receive(self.request(body))
+            except OSError:
+                self.inbox.put(ENDED)
+
+    def send(self, text):
+        name = text[1:].split(" ")[0].split(">")[0].split("/")[0]
+        if " xmlns=" not in text.split(">")[0]:
+            text = text.replace("<" + name, "<%s xmlns='jabber:client'" % name, 1)
+        self.post(self.body(text))
+
+    def _poll(self):
+        self.polling = http.client.HTTPConnection("127.0.0.1", self.server.http, timeout=60)
+        while not self.over:
+            try:
+                self.receive(self.request(self.body(), self.polling))
+            except (OSError, http.client.HTTPException, AttributeError):
+                return
+
+    def close(self):
+        self.post(self.body("<presence xmlns='jabber:client' type='unavailable'/>", type="terminate"))
+        self.over = True
+
+    def kill(self):
+        """The page is gone: its sockets close, no terminate."""
+        self.over = True
+        try:
+            self.polling.sock.shutdown(socket.SHUT_RDWR)
+        except (OSError, AttributeError):
+            pass
+
+
+TRANSPORTS = {"tcp": Tcp, "websocket": WebSocket, "bosh": Bosh, "tls": lambda s: Tcp(s, direct_tls=True)}
