@@ -17,7 +17,6 @@
 #include "runtime/outside.h"
 #include "xmpp/parser.h"
 
-#define VERSION_TEXT "0.1.0"
 #define DEFAULT_FILE "etc/init.properties"
 #define EXTRA_MAX 64
 #define FILES_MAX 16
@@ -69,7 +68,7 @@ static struct command_line parse_command_line(int argc, char **argv)
 			print_usage(stdout);
 			exit(0);
 		} else if (strcmp(argv[i], "--version") == 0) {
-			puts("switchboard " VERSION_TEXT);
+			puts("switchboard " SERVER_VERSION);
 			exit(0);
 		} else if (strchr(argv[i], '=') && line.extra_count < EXTRA_MAX) {
 			line.extra[line.extra_count++] = xstrdup(argv[i]);

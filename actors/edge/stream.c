@@ -245,6 +245,7 @@ void stream_give_back(struct stream *s, struct packet *p)
 	m = MSG_NEW(shard_undelivered, packet_msg);
 	m->packet = packet_take(p);
 	m->packet.flags |= PACKET_RETURNED;
+	m->session = s->session;
 	actor_send(server_shard(s->edge->server, s->full), &m);
 }
 

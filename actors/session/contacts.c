@@ -43,7 +43,8 @@ void contacts_loaded(struct user *user, const struct store_request *r)
 		struct roster_item *i = roster_item_load(span_of(row->key), (struct span){ row->bytes, row->n });
 
 		if (!i)
-			LOG_ERROR("roster", "%.*s: the record of %s is damaged", SPAN_FMT(jid_bare(user->bare)), row->key);
+			LOG_ERROR("roster", "%.*s: the record of %s is damaged", SPAN_FMT(jid_bare(user->bare)),
+				  row->key);
 		else if (contacts_find(user, i->jid))
 			roster_item_free(i);
 		else
@@ -140,21 +141,23 @@ void contacts_list(struct passage *p, struct roster_item *i)
 
 void contacts_save(struct passage *p, struct roster_item *i, struct packet *request)
 {
+	struct span owner = jid_bare(p->user->bare);
 	struct store_request *r;
 
 	if (!i->listed && i->state == ROSTER_NONE) {
 		contacts_erase(p, i, request);
 		return;
 	}
-	r = store_request_new(STORE_OP_MAP_PUT, STORE_ROSTER, jid_bare(p->user->bare), jid_bare(i->jid), &shard_stored_kind);
+	r = store_request_new(STORE_OP_MAP_PUT, STORE_ROSTER, owner, jid_bare(i->jid), &shard_stored_kind);
 	roster_item_save(i, &r->value);
 	write_behind(p, r, request);
 }
 
 void contacts_erase(struct passage *p, struct roster_item *i, struct packet *request)
 {
-	struct store_request *r = store_request_new(STORE_OP_MAP_DELETE, STORE_ROSTER, jid_bare(p->user->bare), jid_bare(i->jid),
-						    &shard_stored_kind);
+	struct span owner = jid_bare(p->user->bare);
+	struct store_request *r =
+		store_request_new(STORE_OP_MAP_DELETE, STORE_ROSTER, owner, jid_bare(i->jid), &shard_stored_kind);
 
 	p->user->listed -= i->listed;
 	map_remove(p->user->items, jid_bare(i->jid));

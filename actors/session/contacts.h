@@ -1,6 +1,7 @@
 #pragma once
-/* A user's contacts in memory: the roster as loaded from the store, and the entries the desk shows beside it. Changes are made
- * in memory at once and written behind; when a write fails the memory is forgotten, so that the next look reads what is true. */
+/* A user's contacts in memory: the roster as loaded from the store, and the entries the desk shows beside it. Changes
+ * are made in memory at once and written behind; when a write fails the memory is forgotten, so that the next look
+ * reads what is true. */
 #include "actors/session/xep.h"
 #include "xmpp/rules/roster.h"
 
@@ -17,11 +18,12 @@ struct roster_item *contacts_find(const struct user *user, const struct jid *con
 struct roster_item *contacts_get(struct passage *p, struct jid *contact);
 bool contacts_is_full(const struct passage *p); /* no more items that clients see */
 void contacts_list(struct passage *p, struct roster_item *i); /* from now on clients see it */
-/* Writes the record, or erases it (and frees it) when it says nothing any more. `request`: a roster set that is answered, and
- * pushed, when the write is done; taken; NULL = none. */
+/* Writes the record, or erases it (and frees it) when it says nothing any more. `request`: a roster set that is
+ * answered, and pushed, when the write is done; taken; NULL = none. */
 void contacts_save(struct passage *p, struct roster_item *i, struct packet *request);
 void contacts_erase(struct passage *p, struct roster_item *i, struct packet *request);
-void contacts_written(struct passage *p, struct store_request *r); /* the answer to both; p->packet is the request or empty */
+/* The store's answer to both; p->packet is the request or empty. */
+void contacts_written(struct passage *p, struct store_request *r);
 /* The item changed, or is gone: tells the sessions that asked for the roster. */
 void contacts_push(struct passage *p, const struct roster_item *i);
 void contacts_push_removed(struct passage *p, const struct jid *contact);

@@ -90,8 +90,9 @@ void offline_kept(struct passage *p, struct store_request *r)
 
 static void read_page(struct passage *p, struct offline_flush *f)
 {
+	struct span owner = jid_bare(p->user->bare);
 	struct store_request *r =
-		store_request_new(STORE_OP_LOG_READ, STORE_OFFLINE, jid_bare(p->user->bare), SPAN_NONE, &shard_stored_kind);
+		store_request_new(STORE_OP_LOG_READ, STORE_OFFLINE, owner, SPAN_NONE, &shard_stored_kind);
 
 	r->seq = f->after;
 	r->limit = PAGE_ROWS;

@@ -1,10 +1,10 @@
 #pragma once
 /* Messages for absent users: kept in the store, given out in order, deleted when the receiver has them.
  *
- * A flush brings a user's rows to one session, page by page. A row is deleted when the edge says that it was written out
- * (BOSH: acknowledged); the next page is read when the last one is. While rows may still come, live messages to the user are
- * held behind them, so order holds. When the session ends first, unwritten rows stay in the store and held messages start
- * again as if they came now. At most one flush runs for a user, so no row goes to two sessions. */
+ * A flush brings a user's rows to one session, page by page. A row is deleted when the edge says that it was written
+ * out (BOSH: acknowledged); the next page is read when the last one is. While rows may still come, live messages to
+ * the user are held behind them, so order holds. When the session ends first, unwritten rows stay in the store and
+ * held messages start again as if they came now. At most one flush runs for a user, so no row goes to two sessions. */
 #include "actors/session/xep.h"
 
 /* Keeps p->packet, or answers its sender. Always takes it. */

@@ -1,6 +1,7 @@
 #pragma once
-/* What a stanza makes happen. Handlers only append; the shard sends when the handler of its message returns, in order, in one
- * place (outbox_send). So plugins run in tests without threads, and nothing leaves half-way through a decision. */
+/* What a stanza makes happen. Handlers only append; the shard sends when the handler of its message returns, in
+ * order, in one place (outbox_send). So plugins run in tests without threads, and nothing leaves half-way through a
+ * decision. */
 #include "actors/session/user.h"
 
 struct outbox_item {
@@ -20,7 +21,8 @@ void outbox_add_msg(struct outbox *o, actor_id to, struct msg *m);
 void outbox_route(struct outbox *o, struct packet *p);
 /* A stanza to a bound session. Takes *p; `to` must be set. receipt: see struct edge_deliver. */
 void outbox_deliver(struct outbox *o, const struct session *s, struct packet *p, uint64_t receipt);
-/* A request to the store that comes home as SHARD_STORED and keeps the user until then; `user` NULL: no answer wanted. */
+/* A request to the store that comes home as SHARD_STORED and keeps the user until then; `user` NULL: no answer
+ * wanted. */
 void outbox_store(struct outbox *o, const struct server *server, struct user *user, struct store_request *r);
 /* Sends all. Inside a handler of an actor. */
 void outbox_send(struct outbox *o, const struct server *server);

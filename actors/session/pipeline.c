@@ -206,8 +206,8 @@ static enum target target_of(const struct passage *p)
 	return jid_is_bare(to) && jid_eq_bare(to, p->user->bare) ? TARGET_SELF : TARGET_OTHER;
 }
 
-/* RFC 6120 8.2.3: an iq has one of four types, a request exactly one child. RFC 6121 4.7.1 for presence. A message of unknown
- * type is a normal one. */
+/* RFC 6120 8.2.3: an iq has one of four types, a request exactly one child. RFC 6121 4.7.1 for presence. A message of
+ * unknown type is a normal one. */
 static bool is_well_made(const struct stanza *s)
 {
 	stanza_el child;
@@ -247,6 +247,8 @@ static enum xep_verdict run_outbound(struct passage *p)
 static enum xep_verdict run_served(struct passage *p)
 {
 	p->target = TARGET_SERVER;
+	if (stanza_kind(p->packet.stanza) == STANZA_PRESENCE)
+		return XEP_REFUSED;
 	if (is_request(p->packet.stanza) && is_well_made(p->packet.stanza))
 		return run_claims(p);
 	return passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);

@@ -1,6 +1,6 @@
 #pragma once
-/* The phases gate, handle, tap, undelivered and otherwise over the loaded plugins (docs/adding-a-plugin.md). Every stanza
- * between two users runs through them twice: outbound for its sender, inbound for its receiver. */
+/* The phases gate, handle, tap, undelivered and otherwise over the loaded plugins (docs/adding-a-plugin.md). Every
+ * stanza between two users runs through them twice: outbound for its sender, inbound for its receiver. */
 #include "actors/session/xep.h"
 
 #define PIPELINE_XEPS_MAX 64u

@@ -80,8 +80,11 @@ enum xep_verdict sanitise(struct passage *p)
 {
 	const struct stanza *s = p->packet.stanza;
 
-	if (stanza_kind(s) == STANZA_IQ)
-		return p->target == TARGET_OTHER && is_private_set(s) ? passage_refuse(p, STANZA_ERROR_FORBIDDEN, NULL) : XEP_PASS;
+	if (stanza_kind(s) == STANZA_IQ) {
+		if (p->target == TARGET_OTHER && is_private_set(s))
+			return passage_refuse(p, STANZA_ERROR_FORBIDDEN, NULL);
+		return XEP_PASS;
+	}
 	for (stanza_el el = stanza_first(s, STANZA_TOP); el != STANZA_NO_EL; el = stanza_next(s, el)) {
 		if (is_forged(p->server, s, el)) {
 			strip(p);

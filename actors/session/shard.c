@@ -1,8 +1,8 @@
 /* The session shard: takes messages, sets up a passage for each, lets the plugins decide and sends what they decided.
  *
  * It owns the users of its share of the bare JIDs and their sessions. It promises:
- *   1. Stanzas of one user are handled in the order in which they came, also when some of them wait for the store: while
- *      anything waits, all that comes for or from that user waits behind it.
+ *   1. Stanzas of one user are handled in the order in which they came, also when some of them wait for the store:
+ *      while anything waits, all that comes for or from that user waits behind it.
  *   2. A message is delivered, kept, given back to the desk or answered with an error; a request is answered once.
  *   3. Nothing is written to the store because somebody logs in or out.
  *   4. A user is in memory only while a session or something pending needs it.
@@ -38,9 +38,17 @@ struct shard {
 
 static struct passage passage_of(struct shard *self, struct user *user, struct session *s)
 {
-	return (struct passage){ .server = self->server, .pipeline = &self->pipeline, .users = &self->users, .out = &self->out,
-				 .builder = self->builder, .xml = self->xml, .user = user, .session = s,
-				 .direction = s ? OUTBOUND : INBOUND };
+	return (struct passage){
+		.server = self->server,
+		.pipeline = &self->pipeline,
+		.users = &self->users,
+		.out = &self->out,
+		.builder = self->builder,
+		.xml = self->xml,
+		.user = user,
+		.session = s,
+		.direction = s ? OUTBOUND : INBOUND,
+	};
 }
 
 static struct session *session_of(struct shard *self, const struct user *user, const struct packet *p, bool outbound,
@@ -153,7 +161,8 @@ static void take_in(struct shard *self, struct user *user, struct packet *packet
 
 /* --- sessions --- */
 
-static void answer_bind(struct shard *self, const struct shard_bind *m, const struct session *s, enum stanza_error error)
+static void answer_bind(struct shard *self, const struct shard_bind *m, const struct session *s,
+			enum stanza_error error)
 {
 	struct edge_bound *bound = MSG_NEW(edge_bound, edge_bound);
 
@@ -454,8 +463,13 @@ static void shard_stop(void *state)
 
 actor_id shard_spawn(const struct server *server, unsigned index)
 {
-	static const struct behaviour behaviour = { .name = "shard", .placement = ACTOR_PINNED, .receive = shard_receive,
-						    .on_start = shard_start, .on_stop = shard_stop };
+	static const struct behaviour behaviour = {
+		.name = "shard",
+		.placement = ACTOR_PINNED,
+		.receive = shard_receive,
+		.on_start = shard_start,
+		.on_stop = shard_stop,
+	};
 	struct shard *self = xcalloc(1, sizeof(*self));
 
 	self->server = server;

@@ -47,7 +47,7 @@ struct shard_liveness { /* BOSH: no request has been open for a second (alive = 
 struct packet_msg {
 	struct msg m;
 	struct packet packet;
-	uint64_t session; /* SHARD_UNDELIVERED: of the closing connection, whose SHARD_CLOSED follows; 0 = it crossed that */
+	uint64_t session; /* SHARD_UNDELIVERED: of the closing connection, whose SHARD_CLOSED follows; 0 = crossed it */
 };
 struct shard_contact { /* the desk shows (or removes) a visitor or seat in a user's roster, in memory only */
 	struct msg m;
@@ -71,7 +71,8 @@ void shard_contact_drop(struct msg *m);
 	M(SHARD_LIVENESS, shard_liveness, shard_liveness, NULL, "A BOSH client stopped or resumed polling.") \
 	M(SHARD_CLOSED, shard_closed, shard_closed, NULL, "A client's connection is gone (after its UNDELIVERED).") \
 	M(SHARD_STORED, shard_stored, store_request, store_request_drop, "A store operation comes home.") \
-	M(SHARD_CONTACT, shard_contact, shard_contact, shard_contact_drop, "The desk changes a roster's visitor entry.") \
+	M(SHARD_CONTACT, shard_contact, shard_contact, shard_contact_drop, \
+	  "The desk changes a roster's visitor entry.") \
 	M(SHARD_TICK, shard_tick, edge_signal, NULL, "Housekeeping; sent by the shard to itself.")
 MSG_DECLARE(shard, SHARD_PROTOCOL)
 

@@ -212,14 +212,19 @@ bool user_is_alive(const struct user *user)
 	return false;
 }
 
+static bool presence_counts(const struct users *u, const struct session *s)
+{
+	return u->server->conf->plugins[CONFIG_PLUGIN_presence_state] && s->user->class != CLASS_VISITOR;
+}
+
 bool session_is_available(const struct users *u, const struct session *s)
 {
-	return s->presence || s->user->class == CLASS_VISITOR || !u->server->conf->plugins[CONFIG_PLUGIN_presence_state];
+	return s->presence || !presence_counts(u, s);
 }
 
 int session_priority(const struct users *u, const struct session *s)
 {
-	return u->server->conf->plugins[CONFIG_PLUGIN_presence_state] && s->user->class != CLASS_VISITOR ? s->priority : 0;
+	return presence_counts(u, s) ? s->priority : 0;
 }
 
 enum delivery_resources user_resources(const struct users *u, const struct user *user)
@@ -281,6 +286,16 @@ void session_note_presence(struct users *u, struct session *s, struct stanza *pr
 		s->available_order = ++u->order;
 }
 
+/* Room grows by powers of two; it is full whenever the count is one of them. */
+static void add_directed(struct session *s, struct jid *to)
+{
+	unsigned n = s->directed_count;
+
+	if ((n & (n - 1)) == 0)
+		s->directed = xrealloc(s->directed, (n ? 2 * n : 1) * sizeof(struct jid *));
+	s->directed[s->directed_count++] = jid_ref(to);
+}
+
 void session_note_directed(struct session *s, struct jid *to, bool available)
 {
 	unsigned at = 0;
@@ -301,9 +316,7 @@ void session_note_directed(struct session *s, struct jid *to, bool available)
 		s->directed[0] = jid_ref(to);
 		return;
 	}
-	if ((s->directed_count & (s->directed_count - 1)) == 0) /* room is the next power of two */
-		s->directed = xrealloc(s->directed, (s->directed_count ? s->directed_count * 2 : 1) * sizeof(struct jid *));
-	s->directed[s->directed_count++] = jid_ref(to);
+	add_directed(s, to);
 }
 
 /* --- what waits --- */

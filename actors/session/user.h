@@ -1,7 +1,7 @@
 #pragma once
-/* The users of one shard and their bound sessions. A user is here while a session of its account is bound or something is
- * pending for it (a store answer, a waiting stanza, a roster entry shown by the desk), and not a moment longer. Idle accounts
- * cost nothing, an idle session a few hundred bytes; rosters are loaded when first needed. */
+/* The users of one shard and their bound sessions. A user is here while a session of its account is bound or
+ * something is pending for it (a store answer, a waiting stanza, a roster entry shown by the desk), and not a moment
+ * longer. Idle accounts cost nothing, an idle session a few hundred bytes; rosters are loaded when first needed. */
 #include "actors/session/shard.h"
 #include "runtime/mem/list.h"
 #include "runtime/mem/map.h"
@@ -129,7 +129,9 @@ void user_release_returned(struct user *user, uint64_t session);
 
 /* One copy more of this message is on its way; the receipt to send with it. */
 struct fan *fan_open(struct users *u, struct user *user, struct stanza *stanza);
-struct fan *fan_find(struct user *user, uint64_t receipt, const struct stanza *stanza); /* by receipt, or by stanza if 0 */
-/* A copy was written, or came back. True when this was the last one and none was written: the message is undelivered. */
+/* By receipt, or by stanza when that is 0. */
+struct fan *fan_find(struct user *user, uint64_t receipt, const struct stanza *stanza);
+/* A copy was written, or came back. True when this was the last one and none was written: the message is undelivered.
+ */
 bool fan_settle(struct fan *f, bool written);
 #define FAN_RECEIPT (UINT64_C(1) << 63) /* set in receipts of fans; those of stored rows are below */

@@ -1,7 +1,7 @@
 #pragma once
-/* What a plugin is made of and what it may use. A plugin is one file in xep/ with one constant of type struct xep, and one line
- * in xeps.def. It sees a passage: one stanza on its way through one user's phases. It may look at and change that user's
- * state, and append to the outbox; nothing else. So it runs in tests without threads. */
+/* What a plugin is made of and what it may use. A plugin is one file in xep/ with one constant of type struct xep,
+ * and one line in xeps.def. It sees a passage: one stanza on its way through one user's phases. It may look at and
+ * change that user's state, and append to the outbox; nothing else. So it runs in tests without threads. */
 #include "actors/session/outbox.h"
 
 struct xml_pool;
@@ -22,8 +22,8 @@ enum target {
 enum xep_verdict {
 	XEP_PASS,    /* not mine: the next one */
 	XEP_DONE,    /* taken */
-	XEP_REFUSED, /* answered with an error, or dropped on purpose */
-	XEP_WAIT,    /* a fact is missing (passage_knows was false): nothing was done yet; begin again when it is there */
+	XEP_REFUSED, /* answered with an error, put aside, or dropped on purpose: no tap looks at it */
+	XEP_WAIT,    /* a fact is missing (passage_knows_… was false): nothing was done yet; begin again later */
 };
 
 struct passage {
@@ -36,7 +36,7 @@ struct passage {
 	enum direction direction;
 	enum target target;      /* outbound only */
 	struct user *user;
-	struct session *session; /* outbound: the sender's, NULL when it has ended since; inbound: the one named, or NULL */
+	struct session *session; /* outbound: the sender's, NULL when it has ended; inbound: the one named, or NULL */
 	struct packet packet;    /* a gate may replace its stanza */
 	bool wants_account, wants_roster; /* set by passage_knows_… */
 };
@@ -62,7 +62,7 @@ struct xep {
 	xep_phase_f *undelivered; /* inbound, nobody took it */
 	xep_phase_f *otherwise;   /* last: forward it or answer it */
 	void (*opened)(struct passage *p); /* p->session was bound */
-	void (*closed)(struct passage *p, enum close_reason reason); /* p->session has ended and is out of the user's list */
+	void (*closed)(struct passage *p, enum close_reason reason); /* p->session ended, out of the user's list */
 };
 
 #define XEP(name) extern const struct xep xep_##name;
@@ -70,7 +70,8 @@ struct xep {
 #undef XEP
 
 /* --- facts --- */
-/* False: it is being asked for, return XEP_WAIT. True also when the store failed: see user->account and user->roster. */
+/* False: it is being asked for, return XEP_WAIT. True also when the store failed: see user->account and user->roster.
+ */
 bool passage_knows_account(struct passage *p);
 bool passage_knows_roster(struct passage *p);
 
@@ -81,7 +82,8 @@ void passage_result(struct passage *p); /* an empty iq result */
 /* An iq result, open for children: builder_close once and passage_reply_built. */
 struct builder *passage_open_result(struct passage *p);
 void passage_reply_built(struct passage *p);
-/* Always XEP_REFUSED. What must not be answered (errors, results, PACKET_NO_STORE messages) is dropped. text may be NULL. */
+/* Always XEP_REFUSED. What must not be answered (errors, results, PACKET_NO_STORE messages) is dropped. text may be
+ * NULL. */
 enum xep_verdict passage_refuse(struct passage *p, enum stanza_error condition, const char *text);
 
 /* --- on its way --- */

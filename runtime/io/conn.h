@@ -10,8 +10,8 @@
 
 struct conn; /* opaque */
 
-/* Once for an engine, on the main thread between engine_init and engine_start: makes output leave at the end of each turn.
- * listener_open and, under simulation, conn_memory_new do it by themselves. */
+/* Once for an engine, on the main thread between engine_init and engine_start: makes output leave at the end of each
+ * turn. listener_open and, under simulation, conn_memory_new do it by themselves. */
 void conn_prepare(void);
 
 enum conn_end {
@@ -19,14 +19,14 @@ enum conn_end {
 	CONN_END_RESET,     /* reset or another socket error */
 	CONN_END_TLS,       /* handshake or record error */
 	CONN_END_STALLED,   /* output not taken for stall_ms, or beyond the hard bound */
-	CONN_END_CLOSED,    /* we closed: everything written has been handed to the kernel, or the linger time is over */
+	CONN_END_CLOSED,    /* we closed: everything written was handed to the kernel, or the linger time is over */
 };
 
 struct conn_events {
-	/* Bytes arrived (or wait from before, after conn_resume). Returns how many were consumed; the rest is kept and shown
-	 * again, in front of what comes next, at the next input or conn_resume. `drained`: nothing more waits in the socket.
-	 * May call conn_close, conn_pause, conn_start_tls (then nothing is shown until the handshake is done, and bytes
-	 * not consumed count as injected plaintext: the connection ends with CONN_END_TLS). */
+	/* Bytes arrived (or wait from before, after conn_resume). Returns how many were consumed; the rest is kept and
+	 * shown again, in front of what comes next, at the next input or conn_resume. `drained`: nothing more waits in
+	 * the socket. May call conn_close, conn_pause, conn_start_tls (then nothing is shown until the handshake is
+	 * done, and bytes not consumed count as injected plaintext: the connection ends with CONN_END_TLS). */
 	size_t (*on_input)(void *ctx, struct span bytes, bool drained);
 	/* The handshake is done. May be NULL. */
 	void (*on_secure)(void *ctx);
@@ -47,17 +47,17 @@ struct conn_limits { /* 0 = no limit */
 /* Takes the file descriptor. The caller is the owner actor on its worker. */
 struct conn *conn_new(int fd, const struct address *peer, const struct conn_limits *limits,
 		      const struct conn_events *events, void *ctx);
-/* No more callbacks; closes the socket at once if still open. Safe inside callbacks (freed when they return). A detached
- * one may be freed by any thread. */
+/* No more callbacks; closes the socket at once if still open. Safe inside callbacks (freed when they return). A
+ * detached one may be freed by any thread. */
 void conn_free(struct conn *c);
 void conn_set_events(struct conn *c, const struct conn_events *events, void *ctx);
 void conn_set_limits(struct conn *c, const struct conn_limits *limits); /* borrowed, must outlive c */
 
-/* Starts a server handshake, with the certificate of the name the client asks for (SNI), else that of `host` (a stream's
- * `to`; NULL = the default). What was written before leaves in clear text first; what is written meanwhile waits for the
- * end of the handshake. `alpn`: comma list of protocols we speak ("xmpp-client" or "http/1.1"), borrowed for the life of c;
- * a client that offers only others is refused. Store NULL, on a memory connection: it succeeds at the end of the turn and
- * nothing is encrypted. */
+/* Starts a server handshake, with the certificate of the name the client asks for (SNI), else that of `host` (a
+ * stream's `to`; NULL = the default). What was written before leaves in clear text first; what is written meanwhile
+ * waits for the end of the handshake. `alpn`: comma list of protocols we speak ("xmpp-client" or "http/1.1"), borrowed
+ * for the life of c; a client that offers only others is refused. Store NULL, on a memory connection: it succeeds at
+ * the end of the turn and nothing is encrypted. */
 void conn_start_tls(struct conn *c, struct tls_store *store, const char *host, const char *alpn);
 bool conn_is_secure(const struct conn *c);
 struct span conn_server_name(const struct conn *c); /* SNI, empty when none */
@@ -73,25 +73,25 @@ uint64_t conn_queued(const struct conn *c); /* bytes appended since the start; c
 size_t conn_unsent(const struct conn *c);
 bool conn_is_full(const struct conn *c);
 
-/* Stops and resumes reading (back-pressure, shaping, waiting for an answer). Kept bytes are shown after resume, from the
- * loop, not inside this call. */
+/* Stops and resumes reading (back-pressure, shaping, waiting for an answer). Kept bytes are shown after resume, from
+ * the loop, not inside this call. */
 void conn_pause(struct conn *c);
 void conn_resume(struct conn *c);
 /* Flushes, shuts down (close_notify, FIN), lingers briefly, then on_end(CONN_END_CLOSED). Input is no longer shown. */
 void conn_close(struct conn *c);
 const struct address *conn_peer(const struct conn *c);
 
-/* Moving to another worker: detach on the old one (no callbacks any more), hand the pointer over in a message, attach on
- * the new one as the new owner. Kept input and unsent output travel along. */
+/* Moving to another worker: detach on the old one (no callbacks any more), hand the pointer over in a message, attach
+ * on the new one as the new owner. Kept input and unsent output travel along. */
 void conn_detach(struct conn *c);
 void conn_attach(struct conn *c, const struct conn_events *events, void *ctx);
 
 /* A connection without a socket. Written bytes are collected; on_sent fires at the end of the turn. Test or simulator,
- * from the owner's context (actor_enter) or, but for the first, between simulation steps. Under simulation no deadline of
- * conn_limits runs; the bounds hold. Without a peer to wait for, conn_close ends with the turn. */
+ * from the owner's context (actor_enter) or, but for the first, between simulation steps. Under simulation no deadline
+ * of conn_limits runs; the bounds hold. Without a peer to wait for, conn_close ends with the turn. */
 struct conn *conn_memory_new(const struct address *peer, const struct conn_limits *limits,
 			     const struct conn_events *events, void *ctx);
-void conn_memory_feed(struct conn *c, struct span bytes);  /* as if received: on_input is called in here, unless paused */
+void conn_memory_feed(struct conn *c, struct span bytes);  /* as if received: calls on_input in here, unless paused */
 void conn_memory_end(struct conn *c, enum conn_end why);   /* as if the peer had gone */
 void conn_memory_take(struct conn *c, struct buf *out);    /* what was written so far */
 void conn_memory_stall(struct conn *c, bool stalled);      /* the peer stops reading */

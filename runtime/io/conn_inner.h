@@ -4,8 +4,8 @@
  * Invariants:
  *   1. A callback runs only between conn_worker_enter and conn_worker_leave, which also hold `busy`: until it falls the
  *      struct belongs to this thread, even when a callback freed the connection or sent it to another worker.
- *   2. Functions the owner calls never call back. What they cause happens at the end of the turn: they put the connection
- *      into the worker's list of those with something to do (conn_worker_todo).
+ *   2. Functions the owner calls never call back. What they cause happens at the end of the turn: they put the
+ *      connection into the worker's list of those with something to do (conn_worker_todo).
  *   3. sent + unsent = queued: a byte of output is in `out`, or in the ciphertext that stands for it, or was sent.
  *   4. `kept` is only changed outside on_input, because on_input may be looking at it. */
 #include "runtime/io/conn.h"

@@ -1,4 +1,4 @@
-/* Connections without a socket, for tests and the simulator: what is fed arrives at once, what is written is collected. */
+/* Connections without a socket, for tests and the simulator: what is fed arrives, what is written is collected. */
 #include "runtime/actor/engine.h"
 #include "runtime/io/conn_inner.h"
 

@@ -18,8 +18,8 @@ static int socket_receive(struct conn *c, char *to, size_t room, bool *more)
 	do
 		n = recv(c->fd, to, room, MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
-	/* A full read may have been the last one: ask, so that `drained` is true. A short one was, and the kernel tells of what
-	 * comes later. */
+	/* A full read may have been the last one: ask, so that `drained` is true. A short one was, and the kernel tells
+	 * of what comes later. */
 	*more = n == (ssize_t)room && ioctl(c->fd, FIONREAD, &waiting) == 0 && waiting > 0;
 	if (n > 0)
 		return (int)n;

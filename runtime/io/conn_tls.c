@@ -1,6 +1,6 @@
-/* TLS between a connection and its carrier. OpenSSL never sees the socket: what was received lies in the worker's scratch
- * while it is decrypted, all of it at once, so nothing hides in between; what it writes goes into `raw`, which leaves in
- * one piece. So it never waits for writing, and an idle connection holds no buffer but OpenSSL's own state. */
+/* TLS between a connection and its carrier. OpenSSL never sees the socket: what was received lies in the worker's
+ * scratch while it is decrypted, all of it at once, so nothing hides in between; what it writes goes into `raw`, which
+ * leaves in one piece. So it never waits for writing, and an idle connection holds nothing but OpenSSL's state. */
 #include <openssl/err.h>
 #include <openssl/x509.h>
 #include <pthread.h>
@@ -184,7 +184,7 @@ int conn_tls_receive(struct conn *c, char *to, bool *more)
 		return n;
 	t->in = (struct span){ cipher, (size_t)n };
 	n = c->handshaking ? shake_hands(c) : 1;
-	/* The callback may have closed or freed it. One that was paused, or left for another worker, keeps its input. */
+	/* The callback may have closed or freed it. If it only paused it, or sent it elsewhere, the input is kept. */
 	if (n > 0 && c->phase == CONN_OPEN)
 		n = decrypt(t, to, more);
 	else if (n > 0)
@@ -290,8 +290,8 @@ size_t conn_binding_exporter(const struct conn *c, uint8_t out[TLS_BINDING_MAX])
 	return SSL_export_keying_material(c->tls->ssl, out, 32, label, sizeof(label) - 1, NULL, 0, 0) == 1 ? 32 : 0;
 }
 
-/* The hash of our certificate, by the hash of its own signature; MD5 and SHA-1 count as SHA-256 (RFC 5929 4.1). A signature
- * without a hash of its own, such as Ed25519, leaves it undefined. */
+/* The hash of our certificate, by the hash of its own signature; MD5 and SHA-1 count as SHA-256 (RFC 5929 4.1). A
+ * signature without a hash of its own, such as Ed25519, leaves it undefined. */
 size_t conn_binding_end_point(const struct conn *c, uint8_t out[TLS_BINDING_MAX])
 {
 	X509 *cert = c->secure && c->tls ? SSL_get_certificate(c->tls->ssl) : NULL;

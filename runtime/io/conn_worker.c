@@ -1,9 +1,9 @@
-/* What the connections of one worker share: buffers for reading, the list of those with something to do at the end of the
- * turn, deadlines, an epoll set. It exists while there are connections. Only its own worker touches it.
+/* What the connections of one worker share: buffers for reading, the list of those with something to do at the end of
+ * the turn, deadlines, an epoll set. It exists while there are connections. Only its own worker touches it.
  *
- * The epoll set is ours, watched by the worker's loop as one descriptor, because connections move between workers: libev
- * leaves a descriptor it has stopped watching in its set until an event comes for it, and when that event is the end of a
- * connection that another worker just closed, it has to make the whole set anew. */
+ * The epoll set is ours, watched by the worker's loop as one descriptor, because connections move between workers:
+ * libev leaves a descriptor it has stopped watching in its set until an event comes for it, and when that event is the
+ * end of a connection that another worker just closed, it has to make the whole set anew. */
 #include <errno.h>
 #include <ev.h>
 #include <stdlib.h>
@@ -246,7 +246,7 @@ void conn_worker_leave(struct conn *c, bool entered)
 
 	if (c->freed)
 		conn_destroy(c);
-	else /* Release; pairs with the acquire in conn_attach and conn_free: another worker takes over what is written here. */
+	else /* Release; pairs with the acquire in wait_until_idle: another worker takes over what is written here. */
 		__atomic_store_n(&c->busy, 0, __ATOMIC_RELEASE);
 	w->entered--;
 	close_worker(w);

@@ -102,7 +102,7 @@ static enum http_progress refuse(int code, int *status)
 	return HTTP_REFUSED;
 }
 
-/* What cannot become a request is refused before the rest has come: an endless line, endless headers, no HTTP at all. */
+/* What cannot become a request is refused before the rest has come: an endless line, endless headers, no HTTP. */
 static int check_unfinished(const struct http_limits *l, const char *bytes, size_t n)
 {
 	size_t skip = n >= 2 && memcmp(bytes, "\r\n", 2) == 0 ? 2 : 0;
@@ -113,13 +113,13 @@ static int check_unfinished(const struct http_limits *l, const char *bytes, size
 		return 400;
 	if (l->line_bytes && line_n > (size_t)l->line_bytes + 1) /* with its CR */
 		return 414;
-	if (l->header_bytes && rest_n > (size_t)l->header_bytes + 3) /* with LF ahead and the beginning of a blank line */
+	if (l->header_bytes && rest_n > (size_t)l->header_bytes + 3) /* with LF ahead and a begun blank line */
 		return 431;
 	return 0;
 }
 
-/* Index behind the blank line, 0 while it has not come, -1 when a line ends in anything but CRLF. Goes on where the last
- * look ended. */
+/* Index behind the blank line, 0 while it has not come, -1 when a line ends in anything but CRLF. Goes on where the
+ * last look ended. */
 static int64_t find_head_end(struct http_reader *r, const char *bytes, size_t n)
 {
 	for (size_t i = r->scanned; i < n; i++) {
@@ -164,9 +164,12 @@ static int parse_target(struct http_request *out)
 	struct span rest, authority = authority_of(out->target, &skipped);
 	const char *query;
 
-	for (size_t i = 0; i < out->target.n; i++)
-		if ((unsigned char)out->target.p[i] <= 0x20 || (unsigned char)out->target.p[i] >= 0x7f || out->target.p[i] == '#')
+	for (size_t i = 0; i < out->target.n; i++) {
+		unsigned char c = (unsigned char)out->target.p[i];
+
+		if (c <= 0x20 || c >= 0x7f || c == '#')
 			return 400;
+	}
 	rest = (struct span){ out->target.p + skipped, out->target.n - skipped };
 	if (skipped ? authority.n == 0
 		    : *rest.p != '/' && !(span_is(rest, "*") && span_is(out->method, "OPTIONS")))
@@ -389,8 +392,8 @@ static int64_t chunk_size(const char *bytes, size_t n, size_t at, size_t *next)
 	return size;
 }
 
-/* Chunk data is moved down behind the head; `body_read` bytes are there, `chunk_left` of the present chunk are missing, and
- * r->scanned is where the unread part begins. */
+/* Chunk data is moved down behind the head; `body_read` bytes are there, `chunk_left` of the present chunk are missing,
+ * and r->scanned is where the unread part begins. */
 static enum http_progress read_chunked_body(struct http_reader *r, const struct http_limits *l, char *bytes, size_t n,
 					    size_t *used, int *status)
 {
@@ -403,7 +406,7 @@ static enum http_progress read_chunked_body(struct http_reader *r, const struct 
 			size = chunk_size(bytes, n, at, &at);
 			if (size == -2)
 				return HTTP_MORE;
-			/* What is no data stays in the caller's buffer: tiny chunks with long extensions must not fill it. */
+			/* What is no data stays in the caller's buffer: tiny chunks must not fill it with theirs. */
 			if (size < 0 || at - r->header_end - r->body_read > body_max(l) + CHUNK_WASTE_MAX)
 				return refuse(400, status);
 			if (r->body_read + (uint64_t)size > body_max(l))
@@ -460,8 +463,8 @@ static enum http_progress read_head(struct http_reader *r, const struct http_lim
 	return HTTP_DONE;
 }
 
-enum http_progress http_read(struct http_reader *r, const struct http_limits *l, char *bytes, size_t n, struct http_request *out,
-			     size_t *used, int *status)
+enum http_progress http_read(struct http_reader *r, const struct http_limits *l, char *bytes, size_t n,
+			     struct http_request *out, size_t *used, int *status)
 {
 	bool fresh = r->header_end == 0;
 	enum http_progress progress;

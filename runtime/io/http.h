@@ -1,8 +1,9 @@
 #pragma once
-/* HTTP/1.1 server side (RFC 9112): a strict, incremental request reader and a response writer. No sockets, no allocation
- * besides the caller's. Refuses what request smuggling is made of: both Content-Length and Transfer-Encoding, repeated
- * Content-Length, any coding but `chunked`, trailers, obs-fold, bare CR or LF, spaces before a colon, NUL; a Host that is
- * missing, repeated, no host, or another than that of an absolute target. Which methods there are is the user's business. */
+/* HTTP/1.1 server side (RFC 9112): a strict, incremental request reader and a response writer. No sockets, no
+ * allocation besides the caller's. Refuses what request smuggling is made of: both Content-Length and
+ * Transfer-Encoding, repeated Content-Length, any coding but `chunked`, trailers, obs-fold, bare CR or LF, spaces
+ * before a colon, NUL; a Host that is missing, repeated, no host, or another than that of an absolute target. Which
+ * methods there are is the user's business. */
 #include "runtime/mem/buf.h"
 
 struct http_limits { /* 0 = no limit */
@@ -39,8 +40,8 @@ struct http_reader {
 
 enum http_progress {
 	HTTP_MORE,     /* need more bytes; nothing is consumed */
-	HTTP_CONTINUE, /* headers are complete and the client waits for "100 Continue" (returned once): write http_continue(),
-			  call again when more came */
+	HTTP_CONTINUE, /* headers are complete and the client waits for "100 Continue" (returned once): write
+			  http_continue(), call again when more came */
 	HTTP_DONE,     /* *out is complete, *used bytes belong to it */
 	HTTP_REFUSED,  /* *status says which 4xx/5xx to answer before closing */
 };
@@ -57,6 +58,7 @@ bool http_has_token(struct span list, const char *token);
 
 struct span http_continue(void);
 const char *http_reason(int status);
-/* Status line, Content-Type, Content-Length (but for 1xx and 204), Connection, the extra header lines (each ending in CRLF),
- * blank line. The caller appends the body. Values with CR or LF are refused by assertion. `type` NULL: no Content-Type. */
+/* Status line, Content-Type, Content-Length (but for 1xx and 204), Connection, the extra header lines (each ending in
+ * CRLF), blank line. The caller appends the body. Values with CR or LF are refused by assertion. `type` may be
+ * NULL. */
 void http_write_head(struct buf *out, int status, const char *type, size_t length, bool keep_alive, struct span extra);

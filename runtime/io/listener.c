@@ -73,7 +73,8 @@ static int bind_socket(const struct listener_options *o, bool want_v6, bool shar
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (address.any.sa_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, strcmp(o->interface, "*") == 0 ? &off : &on, sizeof(on));
-	if ((share && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) || bind(fd, &address.any, n) != 0) {
+	if ((share && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) ||
+	    bind(fd, &address.any, n) != 0) {
 		*error = errno;
 		close(fd);
 		return -1;
@@ -96,9 +97,11 @@ static char *explain(const struct listener_options *o, int error)
 	struct buf text = BUF_INIT;
 
 	if (error == EADDRINUSE)
-		buf_addf(&text, "port %u is in use on %s: stop the other program or choose another port", o->port, o->interface);
+		buf_addf(&text, "port %u is in use on %s: stop the other program or choose another port", o->port,
+			 o->interface);
 	else if (error == EACCES)
-		buf_addf(&text, "port %u on %s: not allowed; ports below 1024 need CAP_NET_BIND_SERVICE", o->port, o->interface);
+		buf_addf(&text, "port %u on %s: not allowed; ports below 1024 need CAP_NET_BIND_SERVICE", o->port,
+			 o->interface);
 	else if (error == EADDRNOTAVAIL || error == EINVAL)
 		buf_addf(&text, "port %u: this machine has no address %s", o->port, o->interface);
 	else
@@ -188,7 +191,8 @@ static void on_pause_over(struct ev_loop *loop, ev_timer *w, int events)
 	ev_io_start(loop, &l->io);
 }
 
-/* No descriptor left: one connection is taken with the reserve and closed, so that its client learns of it, then a pause. */
+/* No descriptor left: one connection is taken with the reserve and closed, so that its client learns of it, then a
+ * pause. */
 static void out_of_descriptors(struct ev_loop *loop, struct listener *l)
 {
 	int fd;

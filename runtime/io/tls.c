@@ -1,5 +1,5 @@
-/* The store: which file serves which name, and the swap at a reload. A set is built whole by one thread, then only read;
- * handshakes hold it while they choose a certificate, so a reload never waits for them. */
+/* The store: which file serves which name, and the swap at a reload. A set is built whole by one thread, then only
+ * read; handshakes hold it while they choose a certificate, so a reload never waits for them. */
 #include "runtime/io/tls.h"
 
 #include <errno.h>
@@ -119,8 +119,8 @@ static struct span asked_host(const unsigned char *extension, size_t n)
 	return host.n + 5 <= n && !memchr(host.p, '\0', host.n) ? host : SPAN_NONE;
 }
 
-/* Before anything else is looked at, so that a session is only resumed by the context it belongs to: OpenSSL's own callback
- * for the name comes after that. A stranger's name leaves the default certificate, and the client decides. */
+/* Before anything else is looked at, so that a session is only resumed by the context it belongs to: OpenSSL's own
+ * callback for the name comes after that. A stranger's name leaves the default certificate, and the client decides. */
 static int choose_certificate(SSL *ssl, int *alert, void *opaque)
 {
 	const unsigned char *extension;
@@ -201,7 +201,8 @@ static char *path_in(const char *directory, const char *host)
 	return buf_take_text(&path);
 }
 
-/* The first directory that has the file; NULL when none has. A file that cannot be looked at counts: reading tells why. */
+/* The first directory that has the file; NULL when none has. A file that cannot be looked at counts: reading tells
+ * why. */
 static char *find_file(const struct tls_store *s, const char *host)
 {
 	for (size_t i = 0; i < s->directory_count; i++) {

@@ -6,20 +6,20 @@
 
 /* --- tls.c --- */
 struct tls_set; /* the contexts of one reading of the files, counted */
-/* A server side that speaks one of `alpn` (comma list, borrowed until it is freed), for `host` (NULL = the default) unless
- * the client names another. It looks into *held while it chooses
- * the certificate: unhold when the handshake is over. */
+/* A server side that speaks one of `alpn` (comma list, borrowed until it is freed), for `host` (NULL = the default)
+ * unless the client names another. It looks into *held while it chooses the certificate: unhold when the handshake is
+ * over. */
 SSL *tls_server(struct tls_store *s, const char *host, const char *alpn, struct tls_set **held);
 void tls_unhold(struct tls_set *set); /* NULL does nothing */
 
 /* --- tls_context.c: one PEM file --- */
-/* The policy of reliability 7c, the file's key, certificate and chain. NULL and a text that names the file. `host` is what
- * sessions are bound to, so that none is resumed under another name. */
+/* The policy of reliability 7c, the file's key, certificate and chain. NULL and a text that names the file. `host` is
+ * what sessions are bound to, so that none is resumed under another name. */
 SSL_CTX *tls_context_read(const char *path, const char *host, char **error);
 
 /* --- tls_make.c --- */
-/* Makes a self-signed certificate for `host` at `path`, unless there is a file already; its directory is made too. NULL,
- * or a text that names the file. */
+/* Makes a self-signed certificate for `host` at `path`, unless there is a file already; its directory is made too.
+ * NULL, or a text that names the file. */
 char *tls_make(const char *directory, const char *path, const char *host);
 
 /* "path: what (reason of OpenSSL's last error)", for the operator; empties OpenSSL's error queue. */

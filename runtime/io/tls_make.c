@@ -1,5 +1,6 @@
-/* Self-signed certificates, so that a first start needs no preparation: ECDSA P-256, valid for 825 days (the longest that
- * Apple's systems accept), the host as dNSName. The file appears whole or not at all and never replaces another. */
+/* Self-signed certificates, so that a first start needs no preparation: ECDSA P-256, valid for 825 days (the longest
+ * that Apple's systems accept), the host as dNSName. The file appears whole or not at all and never replaces
+ * another. */
 #include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -42,7 +43,7 @@ static bool add_alternative_names(X509 *cert, const char *host)
 	bool ok = true;
 
 	ASSERT(names);
-	if (is_ascii(host)) /* an international name has no place in a dNSName; its A-label would be another host to us */
+	if (is_ascii(host)) /* an international name has no place in a dNSName, and its A-label is not known here */
 		add_name(names, GEN_DNS, host, strlen(host));
 	if (strcmp(host, "localhost") == 0) {
 		add_name(names, GEN_IPADD, ipv4, sizeof(ipv4));
@@ -131,7 +132,8 @@ static char *write_file(const char *path, X509 *cert, EVP_PKEY *key)
 		return problem;
 	}
 	ok = write_pem(fd, cert, key);
-	if (close(fd) != 0 || !ok || (link(fresh, path) != 0 && errno != EEXIST)) /* unlike rename, link never replaces */
+	/* Unlike rename, link never replaces. */
+	if (close(fd) != 0 || !ok || (link(fresh, path) != 0 && errno != EEXIST))
 		problem = tls_problem(path, strerror(errno));
 	unlink(fresh);
 	free(fresh);
@@ -150,7 +152,8 @@ char *tls_make(const char *directory, const char *path, const char *host)
 	cert = key ? make_certificate(key, host) : NULL;
 	problem = cert ? write_file(path, cert, key) : tls_problem(path, "cannot make a certificate");
 	if (!problem)
-		LOG_WARNING("tls", "%s: made a self-signed certificate for %s; put one that clients trust in its place", path, host);
+		LOG_WARNING("tls", "%s: made a self-signed certificate for %s; put one that clients trust in its place",
+			    path, host);
 	X509_free(cert);
 	EVP_PKEY_free(key);
 	return problem;

@@ -1,9 +1,9 @@
-/* RFC 6455 framing by wslay's frame layer: it reads heads, checks lengths and unmasks; what is left to us is to judge heads,
- * put fragments together, bound them, check UTF-8 and answer control frames.
+/* RFC 6455 framing by wslay's frame layer: it reads heads, checks lengths and unmasks; what is left to us is to judge
+ * heads, put fragments together, bound them, check UTF-8 and answer control frames.
  *
- * wslay reads ahead into a buffer of 4 KiB. Two things keep that from hurting: it is given a frame's head byte by byte and
- * never more than the rest of its payload, so what lies behind the frame stays with the caller; and its context exists only
- * while a frame is incomplete, so an idle connection holds this struct alone. */
+ * wslay reads ahead into a buffer of 4 KiB. Two things keep that from hurting: it is given a frame's head byte by byte
+ * and never more than the rest of its payload, so what lies behind the frame stays with the caller; and its context
+ * exists only while a frame is incomplete, so an idle connection holds this struct alone. */
 #include "runtime/io/websocket.h"
 
 #include <openssl/evp.h>
@@ -173,7 +173,9 @@ static bool is_utf8(struct span s)
 				return false;
 			c = c << 6 | (*p & 0x3f);
 		}
-		if ((more == 2 && (c < 0x800 || (c >= 0xd800 && c <= 0xdfff))) || (more == 3 && (c < 0x10000 || c > 0x10ffff)))
+		if (more == 2 && (c < 0x800 || (c >= 0xd800 && c <= 0xdfff)))
+			return false;
+		if (more == 3 && (c < 0x10000 || c > 0x10ffff))
 			return false;
 	}
 	return true;
@@ -198,11 +200,13 @@ static bool take_ping(struct websocket *w, uint64_t now_ms)
 static int close_code_of(const struct websocket *w)
 {
 	int code = w->control_n >= 2 ? w->control[0] << 8 | w->control[1] : 1000;
-	bool known = (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006) || (code >= 3000 && code <= 4999);
+	bool known = (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006) ||
+		     (code >= 3000 && code <= 4999);
+	struct span reason = { (const char *)w->control + 2, w->control_n > 2 ? w->control_n - 2u : 0 };
 
 	if (w->control_n == 1 || !known)
 		return 1002;
-	return is_utf8((struct span){ (const char *)w->control + 2, w->control_n > 2 ? w->control_n - 2u : 0 }) ? code : 1007;
+	return is_utf8(reason) ? code : 1007;
 }
 
 static void handle_control(struct websocket *w, uint64_t now_ms, struct buf *out)
@@ -252,7 +256,8 @@ static bool begin_frame(struct websocket *w, const struct wslay_frame_iocb *f, s
 	uint64_t most = w->limits->message_bytes ? w->limits->message_bytes : MESSAGE_MAX;
 	int wrong = 0;
 
-	if (!f->mask || f->rsv || (f->opcode > WSLAY_BINARY_FRAME && f->opcode < WSLAY_CONNECTION_CLOSE) || f->opcode > WSLAY_PONG)
+	if (!f->mask || f->rsv || f->opcode > WSLAY_PONG ||
+	    (f->opcode > WSLAY_BINARY_FRAME && f->opcode < WSLAY_CONNECTION_CLOSE))
 		wrong = 1002;
 	else if (control && (!f->fin || f->payload_length > CONTROL_MAX))
 		wrong = 1002;
@@ -362,7 +367,8 @@ int websocket_accept(const struct http_request *r, const char *subprotocol, stru
 		return 426;
 	if (!span_is(version, "13"))
 		return 426;
-	if (!key.p || !accept_key(key, answer) || !http_has_token(http_header(r, "sec-websocket-protocol"), subprotocol))
+	if (!key.p || !accept_key(key, answer) ||
+	    !http_has_token(http_header(r, "sec-websocket-protocol"), subprotocol))
 		return 400;
 	buf_addf(out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 		      "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: %s\r\n", answer, subprotocol);

@@ -21,8 +21,8 @@ struct websocket_events { /* none of them may free the websocket */
  * lines; 0, or the HTTP status to refuse with (400, 426). */
 int websocket_accept(const struct http_request *r, const char *subprotocol, struct span extra, struct buf *out);
 
-struct websocket *websocket_new(const struct websocket_limits *limits /* borrowed */, const struct websocket_events *events,
-				void *ctx);
+struct websocket *websocket_new(const struct websocket_limits *limits /* borrowed */,
+				const struct websocket_events *events, void *ctx);
 void websocket_free(struct websocket *w);
 void websocket_set_limits(struct websocket *w, const struct websocket_limits *limits);
 /* Memory held for a half-received message is 0 between messages. Feeds received bytes, calls events, appends answers

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const struct websocket_limits limits = { 1000, 8, 1, 10 };
 	static const struct websocket_events events = { on_text, on_pong, on_close };
 	struct buf seen[2] = { { 0 }, { 0 } }, out[2] = { { 0 }, { 0 } };
-	struct websocket *w[2] = { websocket_new(&limits, &events, &seen[0]), websocket_new(&limits, &events, &seen[1]) };
+	struct websocket *w[] = { websocket_new(&limits, &events, seen), websocket_new(&limits, &events, seen + 1) };
 
 	ASSERT(websocket_feed(w[0], (struct span){ (const char *)data, size }, 1, &out[0]) == size);
 	for (size_t i = 0; i < size; i++)

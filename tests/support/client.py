@@ -41,6 +41,13 @@ class Client:
         self.inbox = queue.Queue()
         self.jid = None
 
+    def leave(self):
+        """The stream is over: a good client closes its side at once."""
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
     # -- for scripts ---------------------------------------------------------------------------------------------
 
     def take(self, timeout=TIMEOUT):
@@ -177,6 +184,7 @@ class Tcp(Client):
                             return
                     elif depth == 0:
                         self.inbox.put(ENDED)
+                        self.leave()
                         return
 
     def close(self):
@@ -269,6 +277,7 @@ class WebSocket(Client):
                 self.close_code = struct.unpack(">H", payload[:2])[0] if len(payload) >= 2 else None
                 break
         self.inbox.put(ENDED)
+        self.leave()
 
     close_code = None
 

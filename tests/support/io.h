@@ -34,7 +34,9 @@ static void call_receive(void *state, struct msg *m)
 		sem_post(call->done);
 }
 static const struct msg_kind call_kind = { "CALL", sizeof(struct call_msg), 0, NULL, "Run this." };
-static const struct behaviour worker_behaviour = { .name = "for hire", .placement = ACTOR_PINNED, .receive = call_receive };
+static const struct behaviour worker_behaviour = {
+	.name = "for hire", .placement = ACTOR_PINNED, .receive = call_receive
+};
 
 static actor_id hired[2];
 

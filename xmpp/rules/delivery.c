@@ -12,7 +12,10 @@ enum class {
 	CLASSES
 };
 
-enum column { BARE_NOBODY, BARE_NEGATIVE, BARE_SOMEBODY, FULL_HERE, GONE_NOBODY, GONE_NEGATIVE, GONE_SOMEBODY, COLUMNS };
+enum column {
+	BARE_NOBODY, BARE_NEGATIVE, BARE_SOMEBODY, FULL_HERE, GONE_NOBODY, GONE_NEGATIVE, GONE_SOMEBODY,
+	COLUMNS
+};
 
 #define RESOURCE DELIVERY_TO_RESOURCE
 #define ALL DELIVERY_TO_NON_NEGATIVE
@@ -22,8 +25,8 @@ enum column { BARE_NOBODY, BARE_NEGATIVE, BARE_SOMEBODY, FULL_HERE, GONE_NOBODY,
 #define BOUNCE DELIVERY_BOUNCE
 #define IGNORE DELIVERY_IGNORE
 
-/* A dead resource: chat goes on as if to the bare JID (8.5.3.2.1). For the other types the RFC leaves "ignore or error" open;
- * we answer, since nothing is dropped silently here. */
+/* A dead resource: chat goes on as if to the bare JID (8.5.3.2.1). For the other types the RFC leaves "ignore or
+ * error" open; we answer, since nothing is dropped silently here. */
 static const uint8_t table[CLASSES][COLUMNS] = {
 	/*                           bare: none, negative, some     here      gone: none, negative, some */
 	[MESSAGE_NORMAL]        = { STORE,   STORE,   ALL,     RESOURCE, BOUNCE,  BOUNCE,  BOUNCE },

@@ -1,6 +1,6 @@
 #pragma once
-/* RFC 6121 section 8 as one table: which resources of a local account get a stanza that is addressed to it, and what happens
- * when there are none. Pure; every cell of the table is a row of the unit test. */
+/* RFC 6121 section 8 as one table: which resources of a local account get a stanza that is addressed to it, and what
+ * happens when there are none. Pure; every cell of the table is a row of the unit test. */
 #include "xmpp/stanza.h"
 
 enum delivery_target {
@@ -26,6 +26,6 @@ enum delivery_verdict {
 enum delivery_verdict delivery_decide(enum stanza_kind kind, enum stanza_type type, enum delivery_target target,
 				      enum delivery_resources resources);
 
-/* Worth keeping for an absent user (XEP-0160, XEP-0334): normal or chat, with something to read or a receipt, unless the
- * sender asks not to. */
+/* Worth keeping for an absent user (XEP-0160, XEP-0334): normal or chat, with something to read or a receipt, unless
+ * the sender asks not to. */
 bool delivery_is_storable(const struct stanza *message);

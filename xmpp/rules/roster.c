@@ -21,7 +21,8 @@
 
 /* Columns in the order of enum roster_state: none, none+out, none+in, none+out+in, to, to+in, from, from+out, both. */
 static const struct roster_step outbound[ROSTER_VERBS][ROSTER_STATES] = {
-	[ROSTER_SUBSCRIBE] = { PASS(NO), PASS(NO), PASS(NOI), PASS(NOI), PASS(T), PASS(TI), PASS(FO), PASS(FO), PASS(B) },
+	[ROSTER_SUBSCRIBE] =
+		{ PASS(NO), PASS(NO), PASS(NOI), PASS(NOI), PASS(T), PASS(TI), PASS(FO), PASS(FO), PASS(B) },
 	[ROSTER_SUBSCRIBED] = { STOP(N), STOP(NO), PASS(F), PASS(FO), STOP(T), PASS(B), STOP(F), STOP(FO), STOP(B) },
 	[ROSTER_UNSUBSCRIBE] = { PASS(N), PASS(N), PASS(NI), PASS(NI), PASS(N), PASS(NI), PASS(F), PASS(F), PASS(F) },
 	[ROSTER_UNSUBSCRIBED] = { STOP(N), STOP(NO), PASS(N), PASS(NO), STOP(T), PASS(T), PASS(N), PASS(NO), PASS(T) },
@@ -159,7 +160,8 @@ void roster_item_describe(struct roster_item *i, const struct roster_item *from)
 
 void roster_item_save(const struct roster_item *i, struct buf *out)
 {
-	char head[SAVED_HEAD] = { SAVED_FORMAT, (char)('0' + i->state), i->listed ? '1' : '0', (char)('A' + i->group_count) };
+	char head[SAVED_HEAD] = { SAVED_FORMAT, (char)('0' + i->state), i->listed ? '1' : '0',
+				  (char)('A' + i->group_count) };
 
 	buf_add(out, head, sizeof(head));
 	buf_add(out, i->name ? i->name : "", i->name ? strlen(i->name) + 1 : 1);

@@ -1,8 +1,8 @@
 #pragma once
 /* Roster items and the subscription states of RFC 6121 appendix A. Pure: values in, values out.
  *
- * A record of a contact exists from the first request on. While only the contact has asked (ROSTER_NONE_IN and not `listed`) it
- * is no roster item: clients do not see it, the request is shown to them instead (RFC 6121 3.1.3). */
+ * A record of a contact exists from the first request on. While only the contact has asked (ROSTER_NONE_IN and not
+ * `listed`) it is no roster item: clients do not see it, the request is shown to them instead (RFC 6121 3.1.3). */
 #include "xmpp/stanza.h"
 
 #define ROSTER_GROUPS_MAX 16
@@ -50,8 +50,8 @@ void roster_item_describe(struct roster_item *i, const struct roster_item *from)
 void roster_item_save(const struct roster_item *i, struct buf *out);
 struct roster_item *roster_item_load(struct span contact, struct span saved);
 
-/* Reads the <item/> of a roster set. *out is the caller's; *remove: subscription='remove'. Other values of subscription and
- * ask are the server's business and ignored (RFC 6121 2.1.2). */
+/* Reads the <item/> of a roster set. *out is the caller's; *remove: subscription='remove'. Other values of
+ * subscription and ask are the server's business and ignored (RFC 6121 2.1.2). */
 enum stanza_error roster_item_read(const struct stanza *s, stanza_el el, struct roster_item **out, bool *remove);
 /* Writes <item/> into the open <query/>. */
 void roster_item_write(struct builder *b, const struct roster_item *i);

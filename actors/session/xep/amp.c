@@ -1,6 +1,6 @@
 /* Messages to a user of this server: who of its clients gets them (RFC 6121 8.5), and what happens when nobody does
- * (XEP-0160). The plugin bears Tigase's name for that; rules of XEP-0079 are not evaluated, a message with rules is an ordinary
- * one. */
+ * (XEP-0160). The plugin bears Tigase's name for that; rules of XEP-0079 are not evaluated, a message with rules is
+ * an ordinary one. */
 #include "actors/desk/desk.h"
 #include "actors/session/offline.h"
 #include "xmpp/ns.h"
@@ -17,8 +17,8 @@ static unsigned count_takers(const struct passage *p)
 	return takers;
 }
 
-/* To every resource with priority >= 0. Several copies are tracked as one message, so that it comes back only when none of them
- * arrived. */
+/* To every resource with priority >= 0. Several copies are tracked as one message, so that it comes back only when
+ * none of them arrived. */
 static void deliver_to_takers(struct passage *p)
 {
 	struct fan *fan = count_takers(p) > 1 ? fan_open(p->users, p->user, p->packet.stanza) : NULL;
@@ -36,7 +36,8 @@ static void deliver_to_takers(struct passage *p)
 	}
 }
 
-/* A visitor's message that the desk gave to a seat or robot: the desk knows a better place for it than an offline store. */
+/* A visitor's message that the desk gave to a seat or robot: the desk knows a better place for it than an offline
+ * store. */
 static bool is_the_desks(const struct passage *p)
 {
 	return p->server->desk_on && (p->packet.flags & PACKET_FROM_DESK) &&

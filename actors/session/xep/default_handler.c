@@ -1,5 +1,5 @@
-/* What no other plugin took: passed on to its receiver, given to the client that is named, or answered. Every request is
- * answered, by somebody; so is every message that goes nowhere. */
+/* What no other plugin took: passed on to its receiver, given to the client that is named, or answered. Every request
+ * is answered, by somebody; so is every message that goes nowhere. */
 #include "actors/session/xep.h"
 #include "runtime/metric.h"
 
@@ -28,8 +28,10 @@ static enum xep_verdict presence_out(struct passage *p)
 
 	if (p->packet.to && p->target != TARGET_SERVER && !is_subscription(type))
 		return forward(p);
-	if (is_subscription(type)) /* without presence-subscription, or to the server, or to nobody */
-		return passage_refuse(p, p->packet.to ? STANZA_ERROR_SERVICE_UNAVAILABLE : STANZA_ERROR_BAD_REQUEST, NULL);
+	if (is_subscription(type) && !p->packet.to)
+		return passage_refuse(p, STANZA_ERROR_BAD_REQUEST, NULL);
+	if (is_subscription(type)) /* without presence-subscription, or to the server */
+		return passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
 	/* Without presence-state nobody is told; what the client shows still says whether a seat takes chats. */
 	if (!p->packet.to && p->session && type != STANZA_TYPE_ERROR && type != STANZA_TYPE_PROBE)
 		session_note_presence(p->users, p->session, p->packet.stanza);
@@ -45,7 +47,7 @@ static enum xep_verdict outbound(struct passage *p)
 		return forward(p);
 	case STANZA_PRESENCE:
 		return presence_out(p);
-	default: /* requests to the account or the server are claimed before; answers to our pushes and pings end here */
+	default: /* requests to the account or the server were claimed; answers to our pushes and pings end here */
 		return p->target == TARGET_OTHER ? forward(p) : XEP_DONE;
 	}
 }

@@ -1,5 +1,5 @@
-/* The gate between visitors and the rest: a visitor reaches its desk, its server and itself, nobody else. Also the eye of the
- * desk on seats and robots: their own presence says whether they take chats. */
+/* The gate between visitors and the rest: a visitor reaches its desk, its server and itself, nobody else. Also the
+ * eye of the desk on seats and robots: their own presence says whether they take chats. */
 #include "actors/session/desk_link.h"
 #include "actors/session/offline.h"
 #include "xmpp/ns.h"
@@ -18,8 +18,8 @@ static bool is_roster(const struct stanza *s)
 	return stanza_kind(s) == STANZA_IQ && stanza_child(s, STANZA_TOP, "query", NS_ROSTER) != STANZA_NO_EL;
 }
 
-/* The desk answers with whom it has chosen. The widget is ready now: what was kept for it comes too, for many never send
- * presence. */
+/* The desk answers with whom it has chosen. The widget is ready now: what was kept for it comes too, for many never
+ * send presence. */
 static enum xep_verdict roster_request(struct passage *p)
 {
 	if (stanza_type(p->packet.stanza) == STANZA_TYPE_SET)

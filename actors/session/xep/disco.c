@@ -1,5 +1,5 @@
-/* XEP-0030: what the server, an account and the desk are and can do. Features are those of the loaded plugins. There are no
- * nodes here: a query for one is answered with item-not-found. */
+/* XEP-0030: what the server, an account and the desk are and can do. Features are those of the loaded plugins. There
+ * are no nodes here: a query for one is answered with item-not-found. */
 #include "actors/session/pipeline.h"
 #include "xmpp/ns.h"
 

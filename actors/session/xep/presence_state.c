@@ -1,8 +1,8 @@
-/* Presence, RFC 6121 4: who is told that a client is there, and what a client is told when it comes. Visitors with a desk have no
- * audience: the desk tells their owner.
+/* Presence, RFC 6121 4: who is told that a client is there, and what a client is told when it comes. Visitors with a
+ * desk have no audience: the desk tells their owner.
  *
- * Deviation from 4.3.2: a probe by somebody who may not know, or of somebody who is not there, is not answered at all. So the
- * two look alike, and nothing has to be loaded for users who are offline. */
+ * Deviation from 4.3.2: a probe by somebody who may not know, or of somebody who is not there, is not answered at
+ * all. So the two look alike, and nothing has to be loaded for users who are offline. */
 #include "actors/session/contacts.h"
 
 #define PRESENCE_FLAGS (PACKET_SERVER | PACKET_NO_STORE)
@@ -109,11 +109,16 @@ static void withdraw_late(struct passage *p)
 	tell_own(p, &b);
 }
 
+static bool has_no_audience(const struct passage *p)
+{
+	return p->server->desk_on && p->user->class == CLASS_VISITOR;
+}
+
 static enum xep_verdict own_presence(struct passage *p)
 {
 	bool available = stanza_type(p->packet.stanza) == STANZA_TYPE_NONE;
 
-	if (p->user->class == CLASS_VISITOR) {
+	if (has_no_audience(p)) {
 		if (p->session)
 			session_note_presence(p->users, p->session, p->packet.stanza);
 		return XEP_DONE;
@@ -168,24 +173,32 @@ static enum xep_verdict handle(struct passage *p)
 	return XEP_PASS;
 }
 
+/* The roster is here but for a moment after a failed write: then this waits for it like any stanza. */
+static void withdraw_gone(struct passage *p, struct broadcast *b)
+{
+	struct packet late;
+
+	if (passage_knows_roster(p)) {
+		contacts_each(p, tell_contact, b);
+		tell_own(p, b);
+		return;
+	}
+	late = packet_make(stanza_ref(b->stanza), b->from, NULL, PACKET_SERVER);
+	list_push_back(&p->user->waiting, &waiting_new(&late, true, 0)->link);
+	p->user->waiting_count++;
+}
+
 static void closed(struct passage *p, enum close_reason reason UNUSED)
 {
 	struct session *s = p->session;
 	struct broadcast b;
 
-	if (p->user->class == CLASS_VISITOR || (!s->presence && s->directed_count == 0))
+	if (!s->presence && s->directed_count == 0)
 		return;
 	b = (struct broadcast){ passage_make_presence(p, "unavailable"), s->full };
 	tell_directed(p, s, &b);
-	if (s->presence && passage_knows_roster(p)) {
-		contacts_each(p, tell_contact, &b);
-		tell_own(p, &b);
-	} else if (s->presence) {
-		struct packet late = packet_make(stanza_ref(b.stanza), s->full, NULL, PACKET_SERVER);
-
-		list_push_back(&p->user->waiting, &waiting_new(&late, true, s->handle)->link);
-		p->user->waiting_count++;
-	}
+	if (s->presence && !has_no_audience(p))
+		withdraw_gone(p, &b);
 	stanza_unref(b.stanza);
 }
 

@@ -1,5 +1,5 @@
-/* Presence subscriptions, RFC 6121 3. The states and what they allow are tables (xmpp/rules/roster); here they are carried out:
- * the record changes, the user's clients hear of it, the stanza goes on, and presence follows. */
+/* Presence subscriptions, RFC 6121 3. The states and what they allow are tables (xmpp/rules/roster); here they are
+ * carried out: the record changes, the user's clients hear of it, the stanza goes on, and presence follows. */
 #include <stdlib.h>
 
 #include "actors/session/contacts.h"

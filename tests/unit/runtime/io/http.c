@@ -3,7 +3,9 @@
 
 #include "runtime/io/http.h"
 
-static const struct http_limits limits = { .line_bytes = 1000, .header_bytes = 2000, .header_count = 20, .body_bytes = 500 };
+static const struct http_limits limits = {
+	.line_bytes = 1000, .header_bytes = 2000, .header_count = 20, .body_bytes = 500
+};
 
 struct outcome {
 	enum http_progress progress;
@@ -33,7 +35,8 @@ static struct outcome feed(const char *text, size_t n, size_t (*piece)(size_t le
 		o.bytes = fresh;
 		done += take;
 		do {
-			o.progress = http_read(&reader, &limits, o.bytes.base, buf_len(&o.bytes), &o.r, &o.used, &o.status);
+			o.progress = http_read(&reader, &limits, o.bytes.base, buf_len(&o.bytes), &o.r, &o.used,
+					       &o.status);
 			o.continues += o.progress == HTTP_CONTINUE;
 		} while (o.progress == HTTP_CONTINUE);
 	}
@@ -86,7 +89,8 @@ static void good_requests_are_taken(void **state)
 		{ CHUNKED "0\r\n\r\n", "POST", "/b", "", "", true },
 		{ CHUNKED "5\r\nhello\r\n0\r\n\r\n", "POST", "/b", "", "hello", true },
 		{ CHUNKED "3;a=b\r\nhel\r\n02\r\nlo\r\n000\r\n\r\n", "POST", "/b", "", "hello", true },
-		{ CHUNKED "A\r\n0123456789\r\n1\r\na\r\n1\r\nb\r\n0;x\r\n\r\n", "POST", "/b", "", "0123456789ab", true },
+		{ CHUNKED "A\r\n0123456789\r\n1\r\na\r\n1\r\nb\r\n0;x\r\n\r\n", "POST", "/b", "",
+		  "0123456789ab", true },
 		{ P "Transfer-Encoding: CHUNKED\r\n\r\n1\r\n\r\r\n0\r\n\r\n", "POST", "/b", "", "\r", true },
 		{ "PROPFIND / HTTP/1.1\r\nHost: x\r\n\r\n", "PROPFIND", "/", "", "", true },
 	};

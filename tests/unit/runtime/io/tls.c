@@ -187,7 +187,8 @@ static void the_first_directory_that_has_a_file_wins(void **state)
 
 static void the_name_asked_for_chooses(void **state)
 {
-	struct cert wild = cert_make("wild", "DNS:a.example,DNS:*.a.example,DNS:Alias.example", 100, NULL, EVP_sha256());
+	struct cert wild = cert_make("wild", "DNS:a.example,DNS:*.a.example,DNS:Alias.example", 100, NULL,
+				     EVP_sha256());
 	struct cert plain = cert_make("plain", "DNS:other.example", 100, NULL, EVP_sha256());
 	static const struct {
 		const char *asked, *shown;
@@ -232,7 +233,9 @@ static void key_and_chain_may_come_in_any_order(void **state)
 	struct cert root = cert_make("root", NULL, 100, NULL, EVP_sha256());
 	struct cert middle = cert_make("middle", NULL, 100, &root, EVP_sha256());
 	struct cert leaf = cert_make("leaf", "DNS:a.example", 100, &middle, EVP_sha256());
-	X509 *orders[3][3] = { { leaf.x, middle.x, root.x }, { root.x, leaf.x, middle.x }, { middle.x, root.x, leaf.x } };
+	X509 *orders[3][3] = { { leaf.x, middle.x, root.x },
+			       { root.x, leaf.x, middle.x },
+			       { middle.x, root.x, leaf.x } };
 
 	(void)state;
 	for (size_t i = 0; i < 9; i++) { /* three orders, the key at three places */

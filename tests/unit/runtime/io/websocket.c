@@ -5,7 +5,9 @@
 
 #include "runtime/io/websocket.h"
 
-static const struct websocket_limits limits = { .message_bytes = 300, .fragments = 4, .pings_per_second = 1, .ping_burst = 3 };
+static const struct websocket_limits limits = {
+	.message_bytes = 300, .fragments = 4, .pings_per_second = 1, .ping_burst = 3
+};
 
 struct seen {
 	struct buf texts; /* each followed by '|' */
@@ -386,6 +388,7 @@ static void an_idle_websocket_is_small(void **state)
 /* --- handshake --- */
 
 #define UPGRADE "GET /xmpp-websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+#define UPGRADES "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 #define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 #define VERSION "Sec-WebSocket-Version: 13\r\n"
 #define PROTOCOL "Sec-WebSocket-Protocol: chat, xmpp\r\n"
@@ -406,10 +409,10 @@ static void upgrades_are_judged(void **state)
 		{ UPGRADE KEY PROTOCOL "\r\n", 426 },
 		{ UPGRADE KEY VERSION "\r\n", 400 },
 		{ UPGRADE KEY VERSION "Sec-WebSocket-Protocol: chat\r\n\r\n", 400 },
-		{ "GET / HTTP/1.0\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" KEY VERSION PROTOCOL "\r\n", 400 },
-		{ "POST / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" KEY VERSION PROTOCOL "\r\n", 400 },
+		{ "GET / HTTP/1.0\r\nHost: x\r\n" UPGRADES KEY VERSION PROTOCOL "\r\n", 400 },
+		{ "POST / HTTP/1.1\r\nHost: x\r\n" UPGRADES KEY VERSION PROTOCOL "\r\n", 400 },
 		{ "GET / HTTP/1.1\r\nHost: x\r\n" KEY VERSION PROTOCOL "\r\n", 426 },
-		{ "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n" KEY VERSION PROTOCOL "\r\n", 426 },
+		{ "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n" KEY VERSION "\r\n", 426 },
 	};
 	static const struct http_limits no_limits;
 

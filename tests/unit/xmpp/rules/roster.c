@@ -3,7 +3,8 @@
 #include "xmpp/ns.h"
 #include "xmpp/rules/roster.h"
 
-/* RFC 6121 appendix A, written down as there: state, then for each table whether the stanza passes and the new state. */
+/* RFC 6121 appendix A, written down as there: state, then for each table whether the stanza passes and the new state.
+ */
 #define NONE ROSTER_NONE
 #define NONE_O ROSTER_NONE_OUT
 #define NONE_I ROSTER_NONE_IN

@@ -1,0 +1,216 @@
+/* Sessions come and go. */
+#include "world.h"
+
+#define PING(id) "<iq type='get' id='" id "'><ping xmlns='urn:xmpp:ping'/></iq>"
+
+static void a_session_is_bound_and_answers(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned a = client_new(w, "alice@localhost", "phone");
+
+	(void)state;
+	assert_string_equal(w->clients[a].full->text, "alice@localhost/phone");
+	assert_true(w->clients[a].session != 0);
+	client_send(w, a, PING("1"));
+	assert_log(w, a, "<iq to='alice@localhost/phone' type='result' id='1'/>\n");
+	world_free(w);
+}
+
+static void the_server_makes_up_a_resource(void **state)
+{
+	static const char too_long[JID_PART_MAX + 2] = { [0 ... JID_PART_MAX] = 'x' };
+	static const char *const wanted[] = { NULL, "", "\x01", too_long };
+	struct world *w = world_new(NO_DESK);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+		unsigned c = client_new(w, "alice@localhost", wanted[i]);
+
+		assert_non_null(w->clients[c].full);
+		assert_int_equal(w->clients[c].full->resource_n, 16);
+		for (unsigned k = 0; k < c; k++)
+			assert_false(jid_eq(w->clients[k].full, w->clients[c].full));
+	}
+	world_free(w);
+}
+
+static void the_same_resource_replaces_the_old_session(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned old = client_online(w, "alice@localhost", "phone"), fresh;
+	int64_t open = metric_read(METRIC_sessions_open);
+
+	(void)state;
+	fresh = client_new(w, "alice@localhost", "phone");
+	assert_log(w, old, "CLOSE conflict\n");
+	assert_true(w->clients[old].session != w->clients[fresh].session);
+	assert_int_equal(metric_read(METRIC_sessions_open), open);
+	/* what the old connection still reports disturbs nobody */
+	client_drop(w, old, CLOSE_ERROR);
+	client_send(w, fresh, PING("1"));
+	assert_log(w, fresh, "<iq to='alice@localhost/phone' type='result' id='1'/>\n");
+	world_free(w);
+}
+
+static void presence_of_a_replaced_session_is_handed_over(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned b = client_online(w, "romeo@localhost", "b"), fresh;
+
+	(void)state;
+	client_online(w, "alice@localhost", "phone");
+	fresh = client_new(w, "alice@localhost", "phone");
+	client_send(w, b, "<message to='alice@localhost' type='chat' id='1'><body>hi</body></message>");
+	assert_log(w, fresh,
+		   "<message from='romeo@localhost/b' to='alice@localhost' type='chat' id='1'><body>hi</body></message>\n");
+	world_free(w);
+}
+
+static void what_a_replaced_client_said_last_is_still_delivered(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned old = client_online(w, "alice@localhost", "phone"), b = client_online(w, "romeo@localhost", "b");
+
+	(void)state;
+	client_new(w, "alice@localhost", "phone");
+	client_log(w, old);
+	client_send(w, old, "<message to='romeo@localhost' type='chat' id='1'><body>bye</body></message>");
+	client_send(w, old, "<iq to='romeo@localhost/b' type='get' id='2'><ping xmlns='urn:xmpp:ping'/></iq>");
+	assert_log(w, b,
+		   "<message from='alice@localhost/phone' to='romeo@localhost' type='chat' id='1'><body>bye</body></message>\n");
+	assert_log(w, old, "");
+	world_free(w);
+}
+
+static void an_account_has_a_limited_number_of_sessions(void **state)
+{
+	struct world *w = world_new("sess-man/limits/sessions-per-account=2\n");
+	unsigned a, c;
+
+	(void)state;
+	a = client_new(w, "alice@localhost", "1");
+	client_new(w, "alice@localhost", "2");
+	c = client_new(w, "alice@localhost", "3");
+	assert_null(w->clients[c].full);
+	assert_log(w, c, "REFUSED resource-constraint\n");
+	/* replacing is no addition; another account is not concerned */
+	assert_non_null(w->clients[client_new(w, "alice@localhost", "2")].full);
+	assert_non_null(w->clients[client_new(w, "romeo@localhost", "1")].full);
+	client_drop(w, a, CLOSE_STREAM_END);
+	assert_non_null(w->clients[client_new(w, "alice@localhost", "3")].full);
+	world_free(w);
+}
+
+static void a_visitors_oldest_session_gives_way(void **state)
+{
+	struct world *w = world_new("sess-man/limits/sessions-per-visitor=2\n" DESK);
+	unsigned v[3];
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		v[i] = client_new(w, "v-aaaaaaaaaaaaaaaaaaaa@localhost", NULL);
+	assert_log(w, v[0], "CLOSE conflict\n");
+	assert_log(w, v[1], "");
+	client_send(w, v[2], PING("1"));
+	assert_has(client_log(w, v[2]), "type='result' id='1'/>");
+	world_free(w);
+}
+
+static void a_single_session_of_a_visitor_is_replaced_without_a_word_of_leaving(void **state)
+{
+	struct world *w = world_new("sess-man/limits/sessions-per-visitor=1\n" DESK);
+	unsigned first;
+
+	(void)state;
+	first = client_new(w, "v-aaaaaaaaaaaaaaaaaaaa@localhost", "1");
+	client_send(w, first, "<presence/>");
+	client_new(w, "v-aaaaaaaaaaaaaaaaaaaa@localhost", "2");
+	assert_desk(w, "ONLINE v-aaaaaaaaaaaaaaaaaaaa@localhost/1 sessions=1\n"
+		       "ONLINE v-aaaaaaaaaaaaaaaaaaaa@localhost/2 sessions=1\n");
+	world_free(w);
+}
+
+static void stale_handles_are_ignored(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned a = client_online(w, "alice@localhost", "a"), again;
+	int64_t open = metric_read(METRIC_sessions_open);
+
+	(void)state;
+	client_drop(w, a, CLOSE_STREAM_END);
+	again = client_online(w, "alice@localhost", "a");
+	assert_true(w->clients[again].session != w->clients[a].session);
+	client_drop(w, a, CLOSE_STREAM_END);
+	client_liveness(w, a, false);
+	assert_int_equal(metric_read(METRIC_sessions_open), open);
+	client_send(w, again, PING("1"));
+	assert_has(client_log(w, again), "result");
+	world_free(w);
+}
+
+static void nothing_is_written_at_login_and_logout(void **state)
+{
+	struct world *w = world_new(DESK);
+	int64_t writes = world_store_writes();
+	static const char *const who[] = { "alice@localhost", "seat1@localhost", "robot1@localhost",
+					   "v-aaaaaaaaaaaaaaaaaaaa@localhost" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(who); i++) {
+		unsigned c = client_online(w, who[i], "r");
+
+		client_send(w, c, "<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>");
+		client_send(w, c, "<presence><show>away</show></presence>");
+		client_drop(w, c, CLOSE_SOCKET_LOST);
+	}
+	assert_int_equal(world_store_writes(), writes);
+	world_free(w);
+}
+
+static void sessions_are_counted(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	int64_t open = metric_read(METRIC_sessions_open);
+	unsigned a = client_new(w, "alice@localhost", "a"), b = client_new(w, "romeo@localhost", "b");
+
+	(void)state;
+	assert_int_equal(metric_read(METRIC_sessions_open), open + 2);
+	client_drop(w, a, CLOSE_STREAM_END);
+	assert_int_equal(metric_read(METRIC_sessions_open), open + 1);
+	client_drop(w, b, CLOSE_STREAM_END);
+	assert_int_equal(metric_read(METRIC_sessions_open), open);
+	world_free(w);
+}
+
+/* The names used in the other tests live on different shards. */
+static void the_users_of_these_tests_meet_across_shards(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	struct jid *a = jid_parse(SPAN_LIT("alice@localhost")), *b = jid_parse(SPAN_LIT("romeo@localhost"));
+
+	(void)state;
+	assert_true(server_shard_index(&w->server, a) != server_shard_index(&w->server, b));
+	jid_unref(a);
+	jid_unref(b);
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_session_is_bound_and_answers),
+		cmocka_unit_test(the_server_makes_up_a_resource),
+		cmocka_unit_test(the_same_resource_replaces_the_old_session),
+		cmocka_unit_test(presence_of_a_replaced_session_is_handed_over),
+		cmocka_unit_test(what_a_replaced_client_said_last_is_still_delivered),
+		cmocka_unit_test(an_account_has_a_limited_number_of_sessions),
+		cmocka_unit_test(a_visitors_oldest_session_gives_way),
+		cmocka_unit_test(a_single_session_of_a_visitor_is_replaced_without_a_word_of_leaving),
+		cmocka_unit_test(stale_handles_are_ignored),
+		cmocka_unit_test(nothing_is_written_at_login_and_logout),
+		cmocka_unit_test(sessions_are_counted),
+		cmocka_unit_test(the_users_of_these_tests_meet_across_shards),
+	};
+
+	return RUN(tests);
+}

@@ -1,0 +1,9 @@
+# Rules of rosters and delivery, and the session shards alone: simulated engine, a store in memory, probe actors around
+# (unit/actors/session/world).
+unit_test(xmpp/rules/delivery xmpp)
+unit_test(xmpp/rules/roster xmpp)
+add_library(session_world STATIC ${CMAKE_CURRENT_LIST_DIR}/actors/session/world.c)
+target_link_libraries(session_world PUBLIC actors PkgConfig::CMOCKA)
+foreach(test shard user pipeline sanitise messages offline iq roster subscription presence desk order)
+	unit_test(actors/session/${test} session_world)
+endforeach()
