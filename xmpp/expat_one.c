@@ -17,6 +17,7 @@ struct expat_one {
 	const struct expat_hooks *hooks;
 	void *ctx;
 	unsigned element_depth, depth;
+	unsigned stanza_depth; /* of the message, presence or iq that is open; 0 = none */
 	uint32_t elements, declarations;
 	uint64_t fed, last_event, last_element;
 	size_t live, live_max;
@@ -139,6 +140,12 @@ static bool is_forbidden_inside(struct span ns)
 	return false;
 }
 
+static bool is_stanza(const struct qname *q)
+{
+	return span_is(q->ns, NS_CLIENT) &&
+	       (span_is(q->local, "message") || span_is(q->local, "presence") || span_is(q->local, "iq"));
+}
+
 static bool within_limits(struct expat_one *x, const struct qname *q, const char **attributes)
 {
 	const struct xml_limits *l = x->limits;
@@ -175,10 +182,13 @@ static void XMLCALL on_start(void *opaque, const char *name, const char **attrib
 		fail(x, STREAM_ERROR_POLICY_VIOLATION);
 		return;
 	}
-	if (x->depth > x->element_depth && x->element_depth == 2 && is_forbidden_inside(q.ns)) {
+	if (x->stanza_depth && is_forbidden_inside(q.ns)) {
 		fail(x, STREAM_ERROR_POLICY_VIOLATION);
 		return;
 	}
+	/* a stanza is the element itself, or a child of the element when that is a BOSH body */
+	if (!x->stanza_depth && x->depth <= x->element_depth + 1 && is_stanza(&q))
+		x->stanza_depth = x->depth;
 	if (x->depth == x->element_depth)
 		builder_reset(x->builder);
 	builder_open_span(x->builder, q.local, q.ns.p ? q.ns : (struct span){ "", 0 });
@@ -205,6 +215,8 @@ static void XMLCALL on_end(void *opaque, const char *name)
 		return;
 	}
 	builder_close(x->builder);
+	if (x->depth + 1 == x->stanza_depth)
+		x->stanza_depth = 0;
 	if (x->depth + 1 > x->element_depth)
 		return;
 	if (over(x->last_event - x->last_element, x->limits->stanza_bytes)) {
@@ -368,6 +380,13 @@ static enum stream_error parse(struct expat_one *x, struct span bytes, bool fina
 	if (status == XML_STATUS_ERROR)
 		return error_of(x);
 	return x->error;
+}
+
+void expat_begin(struct expat_one *x)
+{
+	ASSERT(expat_at_boundary(x));
+	x->last_event = x->last_element = x->fed;
+	x->elements = x->declarations = 0;
 }
 
 enum stream_error expat_feed(struct expat_one *x, struct span bytes, bool final)
