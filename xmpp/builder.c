@@ -139,7 +139,7 @@ static void open_child(struct builder *b, struct span name, struct span ns)
 	uint32_t parent = b->open[b->depth - 1];
 	struct piece parent_ns = b->tape[parent].ns;
 	bool same = !ns.p || span_eq(ns, look(b, parent_ns));
-	bool stream = !same && ns_is_stream(ns);
+	bool stream = ns_is_stream(same ? look(b, parent_ns) : ns); /* always with its prefix, declared where it begins */
 	struct entry *e = add_entry(b, ENTRY_ELEMENT);
 
 	e->parent = parent;
@@ -323,7 +323,7 @@ void builder_close(struct builder *b)
 		return;
 	}
 	name = look(b, e->name);
-	stream = ns_is_stream(look(b, e->ns)) && !ns_is_stream(look(b, b->tape[e->parent].ns));
+	stream = ns_is_stream(look(b, e->ns));
 	buf_reserve(&b->canon, name.n + 16); /* name points into this buffer */
 	buf_add_text(&b->canon, stream ? "</stream:" : "</");
 	buf_add_span(&b->canon, look(b, e->name));

@@ -25,7 +25,8 @@ struct expat_one {
 	bool prefixes, paused, ended;
 };
 
-/* expat's memory functions know no context: the parser being called is noted here. */
+/* expat's memory functions know no context: the parser being called is noted here. Whoever calls another parser inside a
+ * callback (a stored row read while a stanza is handled) puts the first one back. */
 static _Thread_local struct expat_one *charged;
 
 struct block {
@@ -304,7 +305,7 @@ static void XMLCALL on_entity(void *x, const char *name, int parameter)
 struct expat_one *expat_new(bool prefixes)
 {
 	static const char separator[2] = { SEPARATOR, '\0' };
-	struct expat_one *x = xcalloc(1, sizeof(*x));
+	struct expat_one *x = xcalloc(1, sizeof(*x)), *outer = charged;
 
 	charged = x;
 	x->prefixes = prefixes;
@@ -322,15 +323,19 @@ struct expat_one *expat_new(bool prefixes)
 	XML_SetCommentHandler(x->parser, on_comment);
 	XML_SetProcessingInstructionHandler(x->parser, on_instruction);
 	XML_SetSkippedEntityHandler(x->parser, on_entity);
+	charged = outer;
 	return x;
 }
 
 void expat_free(struct expat_one *x)
 {
+	struct expat_one *outer = charged;
+
 	if (!x)
 		return;
 	charged = x;
 	XML_ParserFree(x->parser);
+	charged = outer;
 	builder_free(x->builder);
 	free(x);
 }
@@ -373,10 +378,12 @@ static enum stream_error error_of(struct expat_one *x)
 
 static enum stream_error parse(struct expat_one *x, struct span bytes, bool final)
 {
+	struct expat_one *outer = charged;
 	enum XML_Status status;
 
 	charged = x;
 	status = XML_Parse(x->parser, bytes.p ? bytes.p : "", (int)bytes.n, final);
+	charged = outer;
 	if (status == XML_STATUS_ERROR)
 		return error_of(x);
 	return x->error;
@@ -400,7 +407,6 @@ enum stream_error expat_flush(struct expat_one *x)
 {
 	enum stream_error error;
 
-	charged = x;
 	XML_SetReparseDeferralEnabled(x->parser, XML_FALSE);
 	error = parse(x, SPAN_NONE, false);
 	if (error == STREAM_ERROR_NONE)

@@ -48,6 +48,9 @@ static void canonical_form_is_what_is_forwarded(void **state)
 		{ "<iq xmlns='jabber:client' type='get'><q xmlns='urn:q' xmlns:p='urn:p' p:v='1'>a<b/>c</q></iq>",
 		  "<iq type='get'><q xmlns='urn:q' xmlns:p3='urn:p' p3:v='1'>a<b/>c</q></iq>" },
 		{ "<message xmlns='jabber:client'><body>您好 &#x1F600;</body></message>", "<message><body>您好 😀</body></message>" },
+		{ "<x xmlns='jabber:client' xmlns:s='http://etherx.jabber.org/streams'><s:a><s:b/><c/></s:a></x>",
+		  "<x><stream:a xmlns:stream='http://etherx.jabber.org/streams'><stream:b/><c xmlns='jabber:client'/></stream:a>"
+		  "</x>" },
 		{ "<message xmlns='jabber:client'><a xmlns=''/></message>", "<message><a xmlns=''/></message>" },
 	};
 
