@@ -124,6 +124,8 @@ static struct qname split(const char *name)
 	return q;
 }
 
+#define EXPAT_DEPTH_MAX 1000u
+
 static bool over(size_t value, uint32_t limit)
 {
 	return limit && value > limit;
@@ -152,6 +154,9 @@ static bool within_limits(struct expat_one *x, const struct qname *q, const char
 	const struct xml_limits *l = x->limits;
 	uint32_t count = 0;
 
+	/* whatever the configuration says, the builder has a floor of its own */
+	if (x->depth - x->element_depth >= EXPAT_DEPTH_MAX)
+		return false;
 	if (over(++x->elements, l->elements) || over(x->depth - x->element_depth + 1, l->depth) ||
 	    over(q->local.n, l->name_bytes) || over(q->ns.n, l->uri_bytes))
 		return false;
