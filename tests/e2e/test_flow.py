@@ -6,7 +6,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from client import Tcp  # noqa: E402
+from client import Bosh, Tcp, WebSocket  # noqa: E402
 from server import Server  # noqa: E402
 from test_bosh import Raw  # noqa: E402
 
@@ -39,6 +39,33 @@ class Flow(unittest.TestCase):
             for thread in waiting:
                 thread.join(30)
             self.alive(server)
+
+    def test_words_said_while_a_page_reloads_reach_the_new_one(self):
+        """The server would wait 60 s for the old session; the new page gets what was said meanwhile at once, and once."""
+        def said(e):
+            return e.tag.endswith("message") and e.find("{jabber:client}body") is not None
+
+        for page in (Bosh, WebSocket):
+            with Server("sess-man/desk/seats[s]=alice@localhost", "bosh/max-inactivity[I]=60") as server:
+                server.account("alice@localhost", "secret")
+                seat, old = Tcp(server), Bosh(server)
+                self.assertIsNone(seat.log_in("alice", "secret"))
+                seat.send("<presence/><iq type='get' id='here'><ping xmlns='urn:xmpp:ping'/></iq>")
+                seat.expect(lambda e: e.get("id") == "here")
+                self.assertIsNone(old.log_in())
+                old.send("<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>")
+                old.expect(lambda e: e.get("id") == "r")
+                old.send("<message to='alice@localhost' type='chat'><body>hello</body></message>")
+                visitor = seat.expect(said).get("from").split("/")[0]
+                old.kill()
+                seat.send("<message to='%s' type='chat'><body>gap</body></message>" % visitor)
+                fresh = page(server, cookie=old.cookie)
+                self.assertIsNone(fresh.log_in())
+                self.assertEqual(fresh.jid.split("/")[0], visitor)
+                fresh.send("<presence/>")
+                self.assertEqual(fresh.expect(said).findtext("{jabber:client}body"), "gap")
+                seat.send("<message to='%s' type='chat'><body>next</body></message>" % visitor)
+                self.assertEqual(fresh.expect(said).findtext("{jabber:client}body"), "next", "the gap's words came once")
 
     def test_what_was_said_before_goodbye_arrives(self):
         with Server("sess-man/limits/user/stanza-rate[I]=50", "sess-man/limits/user/stanza-burst[I]=20") as server:
