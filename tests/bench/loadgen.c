@@ -1,280 +1,50 @@
-/* A load generator for XMPP over plain TCP: one thread, epoll, anonymous users. It measures from outside what a server
- * does: logins per second, messages per second in a closed loop, latency at an offered rate, and it can hold idle
- * sessions while somebody looks at the server's memory.
+/* A load generator for XMPP: one thread, epoll. It measures from outside what a server does: logins per second, messages per
+ * second in a closed loop, latency at an offered rate; and it can hold idle sessions while somebody looks at the server's
+ * memory.
  *
- *   loadgen --port P --domain D --users N [--window W] login            connect and log in N users, report logins/s
- *   …       chat  --seconds S      pairs of users, one message outstanding each: messages/s and latency
- *   …       offer --seconds S --rate R   R messages/s spread over the pairs: latency
- *   …       idle                   log in, print "idle", wait for end of input
- *   … --raw chat|offer             no login: the peer is tests/bench/relay, which knows no XMPP
+ *   loadgen --port P --domain D --users N [--window W] MODE
+ *     login            connect and log in N users: logins/s
+ *     idle             log in, print "idle", hold them until the end of input
+ *     chat             --seconds S: pairs of users, one message outstanding each: messages/s and latency
+ *                      --messages M in place of seconds: so many and no more
+ *                      --receivers R: all others send to R users, one message outstanding for each sender
+ *                      --probe --http-port H: meanwhile one user logs in over TCP and another one over BOSH and writes to it
+ *     offer            --seconds S --rate R: R messages/s spread over the pairs: latency
+ *     store            --messages M --http-port H: to accounts that are away, until /metrics says all are stored
+ *   --transport tcp|tls|bosh|websocket, --mechanism anonymous|plain|scram-sha-1|scram-sha-256, --roster (ask for it at login)
+ *   --raw              no login: the peer is tests/bench/relay, which knows no XMPP
  *
- * One result a line: "name value". Body of a message: its send time, so that latency needs no table. */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
+ * One result a line: "name value". Body of a message: its send time, so that latency needs no table, and its sender. */
+#include "loadgen.h"
+
 #include <getopt.h>
-#include <netinet/tcp.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-enum stage { IDLE, CONNECTING, GREETING, AUTHENTICATING, REGREETING, BINDING, READY };
+struct options opt = { .domain = "localhost", .mode = "login", .port = 5222, .users = 1000, .window = 64, .seconds = 5 };
+struct user *users;
+uint32_t started, ready;
+uint64_t sent, received, received_bytes;
+bool chatting;
 
-#define IN_MAX 8192
-
-struct user {
-	int fd;
-	enum stage stage;
-	uint32_t in_len;
-	char jid[192];
-	char *in; /* bytes not yet understood; only while there are some */
-};
-
-struct options {
-	const char *domain, *mode;
-	uint16_t port;
-	uint32_t users, window, seconds, rate;
-};
-
-static struct options opt = { .domain = "localhost", .mode = "login", .port = 5222, .users = 1000, .window = 64, .seconds = 5 };
-static struct user *users;
-static int epoll_fd;
-static uint32_t started, ready;
-static uint64_t received, sent;
-static bool chatting, raw;
-
-/* Latency in microseconds: exact below 64, then 32 steps for each power of two (3 % wide). */
-#define EXACT 64u
-#define STEPS 32u
-#define CELLS (EXACT + 40u * STEPS)
-static uint64_t histogram[CELLS];
-
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
-}
-
-static void die(const char *what, const char *why)
+void die(const char *what, const char *why)
 {
 	fprintf(stderr, "loadgen: %s: %s\n", what, why);
 	exit(1);
 }
 
-static void record(uint64_t us)
+uint64_t now_us(void)
 {
-	unsigned power;
+	struct timespec t;
 
-	if (us < EXACT) {
-		histogram[us]++;
-		return;
-	}
-	power = 63u - (unsigned)__builtin_clzll(us) - 5u; /* us >> power is in 32..63 */
-	histogram[EXACT + (power - 1) * STEPS + ((us >> power) - STEPS)]++;
-}
-
-static uint64_t cell_us(size_t cell)
-{
-	if (cell < EXACT)
-		return cell;
-	return (STEPS + (cell - EXACT) % STEPS) << ((cell - EXACT) / STEPS + 1);
-}
-
-static double percentile_ms(double p)
-{
-	uint64_t total = 0, seen = 0;
-
-	for (size_t i = 0; i < CELLS; i++)
-		total += histogram[i];
-	for (size_t i = 0; i < CELLS; i++) {
-		seen += histogram[i];
-		if (total && (double)seen >= (double)total * p)
-			return (double)cell_us(i) / 1000.0;
-	}
-	return 0;
-}
-
-static void put(struct user *u, const char *text, size_t n)
-{
-	ssize_t done = send(u->fd, text, n, MSG_NOSIGNAL);
-
-	if (done != (ssize_t)n)
-		die("send", done < 0 ? strerror(errno) : "the socket is full");
-}
-
-static void put_text(struct user *u, const char *text)
-{
-	put(u, text, strlen(text));
-}
-
-static void greet(struct user *u)
-{
-	char text[512];
-
-	snprintf(text, sizeof(text),
-		 "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' "
-		 "to='%s' version='1.0'>", opt.domain);
-	put_text(u, text);
-}
-
-static void chat(struct user *from)
-{
-	struct user *to = &users[(size_t)(from - users) ^ 1u];
-	char text[512];
-	int n = snprintf(text, sizeof(text), "<message to='%s' type='chat' id='m'><body>t%llu</body></message>", to->jid,
-			 (unsigned long long)now_us());
-
-	put(from, text, (size_t)n);
-	sent++;
-}
-
-static void start_user(struct user *u)
-{
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(opt.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct epoll_event event = { .events = EPOLLOUT, .data.ptr = u };
-	int one = 1;
-
-	/* one loopback address has some 28,000 ports: spread over source addresses */
-	struct sockaddr_in source = { .sin_family = AF_INET,
-				      .sin_addr.s_addr = htonl(0x7f000002u + (uint32_t)(u - users) / 20000u) };
-
-	u->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (u->fd < 0)
-		die("socket", strerror(errno));
-	setsockopt(u->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	setsockopt(u->fd, IPPROTO_IP, 24 /* IP_BIND_ADDRESS_NO_PORT */, &one, sizeof(one));
-	if (opt.users > 20000 && bind(u->fd, (struct sockaddr *)&source, sizeof(source)) != 0)
-		die("bind", strerror(errno));
-	if (connect(u->fd, (struct sockaddr *)&to, sizeof(to)) != 0 && errno != EINPROGRESS)
-		die("connect", strerror(errno));
-	epoll_ctl(epoll_fd, EPOLL_CTL_ADD, u->fd, &event);
-	u->stage = CONNECTING;
-	started++;
-}
-
-static void take_message(const char *body)
-{
-	if (!body)
-		return;
-	record(now_us() - strtoull(body + 7, NULL, 10));
-	received++;
-}
-
-/* Looks for the end of what this stage waits for; returns how many bytes are done with. */
-static size_t understand(struct user *u, char *in, size_t n)
-{
-	char *end;
-
-	switch (u->stage) {
-	case GREETING:
-		if (!(end = memmem(in, n, "</stream:features>", 18)))
-			return 0;
-		put_text(u, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'/>");
-		u->stage = AUTHENTICATING;
-		return (size_t)(end - in) + 18;
-	case AUTHENTICATING:
-		if (memmem(in, n, "<failure", 8))
-			die("login refused", in);
-		if (!(end = memmem(in, n, "<success", 8)) || !(end = memchr(end, '>', n - (size_t)(end - in))))
-			return 0;
-		greet(u);
-		u->stage = REGREETING;
-		return (size_t)(end - in) + 1;
-	case REGREETING:
-		if (!(end = memmem(in, n, "</stream:features>", 18)))
-			return 0;
-		put_text(u, "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
-		u->stage = BINDING;
-		return (size_t)(end - in) + 18;
-	case BINDING: {
-		char *jid = memmem(in, n, "<jid>", 5);
-
-		if (!(end = memmem(in, n, "</iq>", 5)))
-			return 0;
-		if (!jid)
-			die("bind refused", in);
-		jid += 5;
-		memcpy(u->jid, jid, (size_t)((char *)memchr(jid, '<', n - (size_t)(jid - in)) - jid));
-		put_text(u, "<presence/>");
-		u->stage = READY;
-		ready++;
-		return (size_t)(end - in) + 5;
-	}
-	case READY:
-		if (!(end = memmem(in, n, "</message>", 10)))
-			return 0;
-		take_message(memmem(in, (size_t)(end - in), "<body>t", 7));
-		if (chatting && opt.rate == 0)
-			chat(u);
-		return (size_t)(end - in) + 10;
-	default:
-		return 0;
-	}
-}
-
-static void on_readable(struct user *u)
-{
-	static char scratch[IN_MAX * 8];
-	size_t have = u->in_len, used = 0, step;
-	ssize_t n;
-
-	if (have)
-		memcpy(scratch, u->in, have);
-	n = recv(u->fd, scratch + have, sizeof(scratch) - have - 1, 0);
-	if (n == 0 || (n < 0 && errno != EAGAIN))
-		die("the server closed a connection", n < 0 ? strerror(errno) : scratch);
-	if (n < 0)
-		return;
-	have += (size_t)n;
-	scratch[have] = '\0';
-	while (used < have && (step = understand(u, scratch + used, have - used)) > 0)
-		used += step;
-	have -= used;
-	if (have > IN_MAX)
-		die("answer too long", "8 KiB without an end");
-	if (have) {
-		u->in = realloc(u->in, have);
-		memcpy(u->in, scratch + used, have);
-	} else {
-		free(u->in);
-		u->in = NULL;
-	}
-	u->in_len = (uint32_t)have;
-}
-
-static void turn(int wait_ms)
-{
-	struct epoll_event events[512];
-	int n = epoll_wait(epoll_fd, events, 512, wait_ms);
-
-	for (int i = 0; i < n; i++) {
-		struct user *u = events[i].data.ptr;
-
-		if (u->stage == CONNECTING) {
-			struct epoll_event in = { .events = EPOLLIN, .data.ptr = u };
-
-			epoll_ctl(epoll_fd, EPOLL_CTL_MOD, u->fd, &in);
-			if (raw) {
-				strcpy(u->jid, "v-2345672345672345672345@localhost/abcdefghij"); /* as long as a real one */
-				u->stage = READY;
-				ready++;
-				continue;
-			}
-			greet(u);
-			u->stage = GREETING;
-		} else {
-			on_readable(u);
-		}
-	}
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
 }
 
 static void log_in_all(void)
@@ -283,65 +53,163 @@ static void log_in_all(void)
 
 	while (ready < opt.users) {
 		while (started < opt.users && started - ready < opt.window)
-			start_user(&users[started]);
-		turn(1000);
+			client_start(&users[started], opt.transport, opt.port);
+		client_turn(1000);
 	}
 	printf("logins_per_s %.0f\n", (double)opt.users * 1e6 / (double)(now_us() - begin));
 }
 
-static void report_chat(uint64_t begin)
+static void begin_chat(void)
 {
-	printf("messages_per_s %.0f\n", (double)received * 1e6 / (double)(now_us() - begin));
-	printf("latency_p50_ms %.3f\nlatency_p99_ms %.3f\nlatency_max_ms %.3f\n", percentile_ms(0.50), percentile_ms(0.99),
-	       percentile_ms(1.0));
+	chatting = true;
+	puts("chatting"); /* who watches the server's CPU begins here */
+	fflush(stdout);
+}
+
+/* A new login and a first BOSH message while the server is at its limit: one step a call. */
+static void advance_probes(void)
+{
+	static enum { WAIT_LOGIN = 1, WAIT_BOSH, WAIT_MESSAGE, DONE } step;
+	struct user *seat = &users[opt.users], *visitor = seat + 1;
+
+	if (!step) {
+		client_start(seat, TCP, opt.port);
+		step = WAIT_LOGIN;
+	} else if (step == WAIT_LOGIN && seat->stage == READY) {
+		printf("probe_login_ms %.3f\n", (double)(now_us() - seat->begin_us) / 1000.0);
+		client_start(visitor, BOSH, opt.http_port);
+		step = WAIT_BOSH;
+	} else if (step == WAIT_BOSH && visitor->stage == READY) {
+		client_chat(visitor, seat);
+		step = WAIT_MESSAGE;
+	} else if (step == WAIT_MESSAGE && probe_arrival_us) {
+		printf("probe_bosh_ms %.3f\n", (double)(probe_arrival_us - visitor->begin_us) / 1000.0);
+		step = DONE;
+	}
 }
 
 static void run_closed_loop(void)
 {
 	uint64_t begin, end;
 
-	chatting = true;
-	for (uint32_t i = 0; i < opt.users; i++)
-		chat(&users[i]);
+	begin_chat();
+	for (uint32_t i = opt.receivers; i < opt.users && (!opt.messages || i < opt.messages); i++)
+		client_chat(&users[i], &users[opt.receivers ? i % opt.receivers : (i ^ 1u)]);
 	begin = now_us();
 	end = begin + opt.seconds * 1000000ull;
-	received = 0;
-	memset(histogram, 0, sizeof(histogram));
-	puts("chatting");
-	fflush(stdout);
-	while (now_us() < end)
-		turn(10);
-	report_chat(begin);
+	if (!opt.messages)
+		report_reset();
+	while (opt.messages ? received < opt.messages : now_us() < end) {
+		client_turn(10);
+		if (opt.probe && now_us() - begin > (end - begin) / 4)
+			advance_probes();
+	}
+	report_messages(begin);
 }
 
 static void run_offered(void)
 {
-	uint64_t begin = now_us(), end = begin + opt.seconds * 1000000ull;
+	uint64_t begin, end;
 	uint32_t next = 0;
 
-	chatting = true;
-	puts("chatting");
-	fflush(stdout);
+	begin_chat();
+	begin = now_us();
+	end = begin + opt.seconds * 1000000ull;
 	while (now_us() < end) {
 		uint64_t due = (now_us() - begin) * opt.rate / 1000000u;
 
 		for (; sent < due; next = (next + 1) % opt.users)
-			chat(&users[next]);
-		turn(1);
+			client_chat(&users[next], &users[next ^ 1u]);
+		client_turn(1);
 	}
 	for (uint64_t patience = now_us() + 2000000; received < sent && now_us() < patience;)
-		turn(10);
+		client_turn(10);
 	printf("lost %lld\n", (long long)(sent - received));
-	report_chat(begin);
+	report_messages(begin);
+}
+
+/* Until nothing has come for half a second: presence of contacts settles. */
+static void run_idle(void)
+{
+	uint64_t before;
+
+	do {
+		before = received_bytes;
+		for (uint64_t end = now_us() + 500000; now_us() < end;)
+			client_turn(50);
+	} while (received_bytes != before);
+	puts("idle");
+	fflush(stdout);
+	while (client_watch_input())
+		client_turn(1000);
+}
+
+/* The server's own count, by HTTP on a connection of its own. */
+static uint64_t stored(void)
+{
+	static const char request[] = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+	char answer[65536], *line;
+	struct pollfd readable = { .fd = wire_connect(opt.http_port, 0), .events = POLLOUT };
+	size_t have = 0;
+	ssize_t n = 1;
+
+	poll(&readable, 1, 5000);
+	(void)!send(readable.fd, request, sizeof(request) - 1, MSG_NOSIGNAL);
+	for (readable.events = POLLIN; n > 0 && have < sizeof(answer) - 1; have += n > 0 ? (size_t)n : 0) {
+		poll(&readable, 1, 5000);
+		n = recv(readable.fd, answer + have, sizeof(answer) - 1 - have, 0);
+	}
+	close(readable.fd);
+	answer[have] = '\0';
+	line = strstr(answer, "\nswitchboard_offline_stored");
+	if (!line)
+		die("/metrics", "no count of stored messages");
+	return strtoull(strchr(line, ' ') + 1, NULL, 10);
+}
+
+static void run_store(void)
+{
+	uint32_t each = opt.messages / opt.users;
+	struct user away = { 0 };
+	uint64_t begin;
+
+	begin_chat();
+	begin = now_us();
+	for (uint32_t k = 0; k < each; k++)
+		for (uint32_t i = 0; i < opt.users; i++) {
+			snprintf(away.jid, sizeof(away.jid), "u%u@%s", opt.users + i, opt.domain);
+			client_chat(&users[i], &away);
+		}
+	while (stored() < (uint64_t)each * opt.users)
+		client_turn(20);
+	printf("stored_per_s %.0f\n", (double)each * opt.users * 1e6 / (double)(now_us() - begin));
+}
+
+static int position(const char *name, const char *names)
+{
+	size_t n = strlen(name);
+	int at = 0;
+
+	for (const char *next = names; next; at++) {
+		if (strncmp(next, name, n) == 0 && (next[n] == '\0' || next[n] == '|'))
+			return at;
+		next = strchr(next, '|');
+		next = next ? next + 1 : NULL;
+	}
+	die("usage: one of", names);
 }
 
 static void parse(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "port", required_argument, NULL, 'p' },    { "domain", required_argument, NULL, 'd' },
-		{ "users", required_argument, NULL, 'u' },   { "window", required_argument, NULL, 'w' },
-		{ "seconds", required_argument, NULL, 's' }, { "rate", required_argument, NULL, 'r' },
-		{ "raw", no_argument, NULL, 'x' },	     { 0 },
+		{ "port", required_argument, NULL, 'p' },      { "domain", required_argument, NULL, 'd' },
+		{ "users", required_argument, NULL, 'u' },     { "window", required_argument, NULL, 'w' },
+		{ "seconds", required_argument, NULL, 's' },   { "rate", required_argument, NULL, 'r' },
+		{ "messages", required_argument, NULL, 'm' },  { "receivers", required_argument, NULL, 'c' },
+		{ "transport", required_argument, NULL, 't' }, { "mechanism", required_argument, NULL, 'a' },
+		{ "http-port", required_argument, NULL, 'h' }, { "raw", no_argument, NULL, 'x' },
+		{ "roster", no_argument, NULL, 'o' },	       { "probe", no_argument, NULL, 'b' },
+		{ 0 },
 	};
 	int c;
 
@@ -355,37 +223,38 @@ static void parse(int argc, char **argv)
 		case 'w': opt.window = value; break;
 		case 's': opt.seconds = value; break;
 		case 'r': opt.rate = value; break;
-		case 'x': raw = true; break;
+		case 'm': opt.messages = value; break;
+		case 'c': opt.receivers = value; break;
+		case 't': opt.transport = (enum transport)position(optarg, "tcp|tls|bosh|websocket"); break;
+		case 'a': opt.mechanism = (enum mechanism)position(optarg, "anonymous|plain|scram-sha-1|scram-sha-256"); break;
+		case 'h': opt.http_port = (uint16_t)value; break;
+		case 'x': opt.raw = true; break;
+		case 'o': opt.roster = true; break;
+		case 'b': opt.probe = true; break;
 		default: die("usage", "see the top of tests/bench/loadgen.c");
 		}
 	}
-	if (optind != argc - 1 || opt.users == 0)
-		die("usage", "one mode: login, chat, offer or idle");
+	if (optind != argc - 1 || opt.users <= opt.receivers)
+		die("usage", "one mode: login, idle, chat, offer or store");
 	opt.mode = argv[optind];
 }
 
 int main(int argc, char **argv)
 {
+	static void (*const modes[])(void) = { NULL, run_idle, run_closed_loop, run_offered, run_store };
 	struct rlimit files;
+	int mode;
 
 	parse(argc, argv);
+	mode = position(opt.mode, "login|idle|chat|offer|store");
 	getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
-	users = calloc(opt.users, sizeof(*users));
-	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	users = calloc(opt.users + 2u, sizeof(*users));
+	wire_setup();
+	client_setup();
 	log_in_all();
-	if (strcmp(opt.mode, "chat") == 0)
-		run_closed_loop();
-	else if (strcmp(opt.mode, "offer") == 0)
-		run_offered();
-	else if (strcmp(opt.mode, "idle") == 0) {
-		puts("idle");
-		fflush(stdout);
-		while (getchar() != EOF)
-			;
-	} else if (strcmp(opt.mode, "login") != 0) {
-		die("unknown mode", opt.mode);
-	}
+	if (modes[mode])
+		modes[mode]();
 	return 0;
 }

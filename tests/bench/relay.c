@@ -1,10 +1,13 @@
 /* The yardstick: a bare epoll relay, one thread. Connections 2k and 2k+1 are partners; what one sends, the other gets: one recv
  * and one send a message, no parsing, no XML. What a server reaches is stated as a ratio to this, taken in the same run.
  *
- *   relay PORT      prints "relay ready", serves loopback until it is ended */
+ *   relay PORT [tls]    prints "relay ready", serves loopback until it is ended; tls: with a certificate made at the start */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +19,13 @@
 
 #define FD_LIMIT 262144
 
-static int partner[FD_LIMIT];
+struct peer {
+	int partner; /* -1: none yet */
+	SSL *ssl;
+};
+
+static struct peer peers[FD_LIMIT];
+static SSL_CTX *context; /* NULL: plain */
 
 static void die(const char *what)
 {
@@ -35,6 +44,26 @@ static int open_port(uint16_t port)
 	return fd;
 }
 
+static void make_certificate(void)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *certificate = X509_new();
+
+	ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
+	X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
+	X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
+	X509_set_pubkey(certificate, key);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1, 0);
+	X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
+	X509_sign(certificate, key, EVP_sha256());
+	context = SSL_CTX_new(TLS_server_method());
+	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_read_ahead(context, 1); /* one recv takes header and record */
+	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+	if (SSL_CTX_use_certificate(context, certificate) != 1 || SSL_CTX_use_PrivateKey(context, key) != 1)
+		die("certificate");
+}
+
 static void take_all(int epoll, int port)
 {
 	static int waiting = -1; /* accepted, without a partner yet */
@@ -48,11 +77,34 @@ static void take_all(int epoll, int port)
 			continue;
 		}
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-		partner[fd] = waiting;
+		peers[fd].partner = waiting;
+		if (context) {
+			peers[fd].ssl = SSL_new(context);
+			SSL_set_fd(peers[fd].ssl, fd);
+			SSL_set_accept_state(peers[fd].ssl);
+		}
 		if (waiting >= 0)
-			partner[waiting] = fd;
+			peers[waiting].partner = fd;
 		waiting = waiting >= 0 ? -1 : fd;
 		epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+	}
+}
+
+static void pass_on_sealed(struct peer *from)
+{
+	static char bytes[65536];
+	int n;
+
+	while ((n = SSL_read(from->ssl, bytes, sizeof(bytes))) > 0) { /* the first reads do the handshake */
+		if (from->partner >= 0 && peers[from->partner].ssl)
+			(void)!SSL_write(peers[from->partner].ssl, bytes, n);
+		if (!SSL_has_pending(from->ssl))
+			return;
+	}
+	if (SSL_get_error(from->ssl, n) != SSL_ERROR_WANT_READ && SSL_get_fd(from->ssl) >= 0) {
+		close(SSL_get_fd(from->ssl));
+		SSL_free(from->ssl);
+		from->ssl = NULL;
 	}
 }
 
@@ -66,8 +118,8 @@ static void pass_on(int fd)
 			close(fd);
 		return;
 	}
-	if (partner[fd] >= 0)
-		(void)!send(partner[fd], bytes, (size_t)n, MSG_NOSIGNAL);
+	if (peers[fd].partner >= 0)
+		(void)!send(peers[fd].partner, bytes, (size_t)n, MSG_NOSIGNAL);
 }
 
 int main(int argc, char **argv)
@@ -76,6 +128,8 @@ int main(int argc, char **argv)
 	struct epoll_event events[512], event = { .events = EPOLLIN, .data.fd = port };
 	struct rlimit files;
 
+	if (argc > 2 && strcmp(argv[2], "tls") == 0)
+		make_certificate();
 	getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
@@ -88,6 +142,8 @@ int main(int argc, char **argv)
 		for (int i = 0; i < n; i++)
 			if (events[i].data.fd == port)
 				take_all(epoll, port);
+			else if (context)
+				pass_on_sealed(&peers[events[i].data.fd]);
 			else
 				pass_on(events[i].data.fd);
 	}
