@@ -31,14 +31,15 @@ static void post(struct user *u, const char *attributes, const char *xml, size_t
 	wire_put(u, request, (size_t)size);
 }
 
-/* Sends what waits; during a login and in a chat some request is always open. */
+/* Sends what waits; during a login and in a chat some request is always open. A probe's is not: it has its one connection for
+ * what it will say. */
 static void flush(struct user *u)
 {
 	struct bosh *b = u->bosh;
 	char attributes[256];
 	int n;
 
-	if (b->open || (b->pending_n == 0 && !b->restart && u->stage == READY && !chatting))
+	if (b->open || (b->pending_n == 0 && !b->restart && u->stage == READY && (!chatting || u >= users + opt.users)))
 		return;
 	n = snprintf(attributes, sizeof(attributes), " sid='%s'", b->sid);
 	if (b->restart)

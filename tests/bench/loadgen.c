@@ -19,6 +19,7 @@
 
 #include <getopt.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -247,6 +248,7 @@ int main(int argc, char **argv)
 
 	parse(argc, argv);
 	mode = position(opt.mode, "login|idle|chat|offer|store");
+	signal(SIGPIPE, SIG_IGN); /* a server that went away is reported by name */
 	getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
