@@ -365,7 +365,8 @@ enum stream_error xml_stream_feed(struct xml_stream *xs, struct xml_pool *pool, 
 
 	*used = 0;
 	ASSERT(xs->state != STATE_FAILED);
-	error = check_first(xs, &bytes, used);
+	/* No XML has a NUL; expat takes one beside the first '<' for UTF-16, whatever encoding it was told. */
+	error = bytes.n && memchr(bytes.p, 0, bytes.n) ? STREAM_ERROR_NOT_WELL_FORMED : check_first(xs, &bytes, used);
 	while (error == STREAM_ERROR_NONE && bytes.n > 0 && !stop && xs->state != STATE_ENDED) {
 		size_t taken = 0;
 
@@ -413,7 +414,7 @@ enum stream_error xml_parse_document(struct xml_pool *pool, struct span bytes, c
 	*out = NULL;
 	if (limits->stanza_bytes && bytes.n > limits->stanza_bytes)
 		return STREAM_ERROR_POLICY_VIOLATION;
-	if (bytes.n == 0 || *bytes.p != '<' || !utf8_is_valid(bytes))
+	if (bytes.n == 0 || *bytes.p != '<' || memchr(bytes.p, 0, bytes.n) || !utf8_is_valid(bytes))
 		return STREAM_ERROR_NOT_WELL_FORMED;
 	x = expat_new(false);
 	expat_aim(x, limits, 1, &hooks, &call);
