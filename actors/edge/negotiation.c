@@ -310,6 +310,11 @@ static void stanza_in(struct stream *s, struct stanza *el)
 		stream_fail(s, STREAM_ERROR_INVALID_FROM, NULL);
 		return;
 	}
+	/* RFC 6120 8.1.3: without an id nobody could tell what the answer belongs to. */
+	if (stanza_kind(el) == STANZA_IQ && !stanza_attr(el, STANZA_TOP, "id").p) {
+		reply_error(s, el, STANZA_ERROR_BAD_REQUEST);
+		return;
+	}
 	if (binds_again(el)) {
 		reply_error(s, el, STANZA_ERROR_NOT_ALLOWED);
 		return;
