@@ -154,7 +154,8 @@ class Attempt:
         if t == "https":
             inner = unverified().wrap_socket(inner, server_hostname="localhost")
         self.socket = Cut(inner, self.random)
-        threading.Thread(target=self.read_raw, daemon=True).start()
+        self.reader = threading.Thread(target=self.read_raw, daemon=True)
+        self.reader.start()
 
     def read_raw(self):
         while True:
@@ -185,16 +186,18 @@ class Attempt:
     def put_bosh(self, payload):
         head, tail = self.client.body("\1").encode().split(b"\1")
         request = language.post(self, head + named(payload) + tail)
-        thread = threading.Thread(target=self.post_bosh, args=(request,), daemon=True)
+        sent = threading.Event()
+        thread = threading.Thread(target=self.post_bosh, args=(request, sent), daemon=True)
         thread.start()
         self.posts.append(thread)
-        time.sleep(0.002)  # rids in order; the server's window would sort them too
+        sent.wait(10)  # a later rid must not run ahead of one that is sent byte by byte, out of the window
 
-    def post_bosh(self, request):
+    def post_bosh(self, request, sent):
         try:
             with socket.create_connection(("127.0.0.1", self.server.http), 5) as s:
                 s.settimeout(30)
                 with_mode(Cut(s, self.random), self.mode, lambda cut: cut.sendall(request))
+                sent.set()
                 answer = http.client.HTTPResponse(s)
                 answer.begin()
                 self.answers += b"HTTP/1.1 %d \r\nContent-Length: 0\r\n\r\n" % answer.status
@@ -205,7 +208,7 @@ class Attempt:
                 self.client.over = True
                 self.client.inbox.put(ENDED)
         except (OSError, http.client.HTTPException):
-            pass
+            sent.set()
 
     def play(self):
         """Sends all of it; the outcome is in self, judged by `judge`."""
@@ -341,7 +344,7 @@ class Attempt:
 
     def text(self):
         if self.client:
-            return b"".join(ET.tostring(e) for e in self.elements) + getattr(self.client, "raw_text", b"")
+            return b"".join(ET.tostring(e) for e in list(self.elements)) + getattr(self.client, "raw_text", b"")
         return self.answers
 
     def victim_text(self):
@@ -370,13 +373,17 @@ class Attempt:
 
     def close(self):
         self.gather(0)
-        for s in (self.socket, self.client and getattr(self.client, "socket", None), self.victim and self.victim.socket):
-            if s:
-                try:
-                    s.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
-                s.close()
+        for owner in (self, self.client, self.victim):
+            s = getattr(owner, "socket", None)
+            if not s:
+                continue
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            if getattr(owner, "reader", None):
+                owner.reader.join(2)  # or it would read from whoever gets this descriptor next
+            s.close()
         if self.transport == "bosh" and self.client:
             if not self.client.over and self.client.sid:
                 self.client.close()

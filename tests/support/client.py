@@ -262,11 +262,14 @@ class WebSocket(Client):
             if not head:
                 break
             n = head[1] & 127
-            if n == 126:
-                n = struct.unpack(">H", self._exactly(2))[0]
-            elif n == 127:
-                n = struct.unpack(">Q", self._exactly(8))[0]
+            if n >= 126:
+                more = self._exactly(2 if n == 126 else 8)
+                if not more:
+                    break
+                n = int.from_bytes(more, "big")
             payload = self._exactly(n) if n else b""
+            if payload is None:
+                break
             opcode = head[0] & 15
             if opcode == 1:
                 self.last_text = payload.decode()
