@@ -55,4 +55,5 @@ void report_messages(uint64_t begin_us)
 	printf("messages_per_s %.0f\n", (double)received * 1e6 / (double)(now_us() - begin_us));
 	printf("latency_p50_ms %.3f\nlatency_p99_ms %.3f\nlatency_max_ms %.3f\n", percentile_ms(0.50), percentile_ms(0.99),
 	       percentile_ms(1.0));
+	fflush(stdout); /* who watches the server's CPU ends here, before the connections are closed */
 }
