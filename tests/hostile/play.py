@@ -302,6 +302,8 @@ class Attempt:
     def step_rst(self):
         s = self.socket or self.client.socket
         s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        s.shutdown(socket.SHUT_RD)  # tells the reader, not the server
+        (self if self.socket else self.client).reader.join(2)
         s.close()
 
     def step_oob(self, byte):
