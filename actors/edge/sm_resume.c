@@ -100,7 +100,7 @@ void sm_sleep(struct stream *s, enum close_reason reason)
 		.vhost = s->vhost,
 		.regime = s->regime,
 		.peer = s->peer,
-		.slot = s->slot,
+		.slot = STREAM_NO_SLOT,
 		.opened = true,
 		.secure = s->secure,
 		.reason = (uint8_t)reason,

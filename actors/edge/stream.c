@@ -9,7 +9,6 @@
 #include "runtime/metric.h"
 #include "xmpp/ns.h"
 
-#define NO_SLOT UINT32_MAX
 #define PRESSED_RETRY_MS 50 /* how soon a client is looked at again whose shard or own output is behind */
 
 /* --- slots --- */
@@ -20,7 +19,7 @@ static uint32_t grow_slots(struct edge *e)
 
 	e->slots = xrealloc(e->slots, count * sizeof(*e->slots));
 	for (uint32_t i = first; i < count; i++)
-		e->slots[i] = (struct edge_slot){ NULL, 1, i + 1 < count ? i + 1 : NO_SLOT };
+		e->slots[i] = (struct edge_slot){ NULL, 1, i + 1 < count ? i + 1 : STREAM_NO_SLOT };
 	e->slot_count = count;
 	return first;
 }
@@ -31,7 +30,7 @@ void stream_enter(struct stream *s)
 {
 	struct edge *e = s->edge;
 
-	if (e->slot_free == NO_SLOT)
+	if (e->slot_free == STREAM_NO_SLOT)
 		e->slot_free = grow_slots(e);
 	s->slot = e->slot_free;
 	e->slot_free = e->slots[s->slot].next_free;
@@ -46,12 +45,12 @@ void stream_leave(struct stream *s)
 {
 	struct edge *e = s->edge;
 
-	if (s->slot == NO_SLOT)
+	if (s->slot == STREAM_NO_SLOT)
 		return;
 	edge_timer_set(e, &s->timer, 0);
 	e->slots[s->slot] = (struct edge_slot){ NULL, s->gen + 1, e->slot_free };
 	e->slot_free = s->slot;
-	s->slot = NO_SLOT;
+	s->slot = STREAM_NO_SLOT;
 }
 
 void stream_take_over(struct stream *s, struct stream *from)
@@ -64,7 +63,7 @@ void stream_take_over(struct stream *s, struct stream *from)
 	s->slot = from->slot;
 	s->gen = from->gen;
 	e->slots[s->slot].stream = s;
-	from->slot = NO_SLOT;
+	from->slot = STREAM_NO_SLOT;
 	s->full = from->full;
 	s->session = from->session;
 	s->sm = from->sm;
@@ -97,7 +96,7 @@ void stream_init(struct stream *s, const struct stream_ops *ops, struct edge *e,
 		.listener = listener,
 		.regime = &e->shared->regimes[REGIME_PREAUTH],
 		.phase = STREAM_OPENING,
-		.slot = NO_SLOT,
+		.slot = STREAM_NO_SLOT,
 		.peer = *peer,
 		.heard_ms = actor_now_ms(),
 	};
@@ -184,7 +183,7 @@ void stream_rearm(struct stream *s)
 {
 	uint64_t at = 0;
 
-	if (s->slot == NO_SLOT)
+	if (s->slot == STREAM_NO_SLOT)
 		return;
 	if (s->login) {
 		earliest(&at, s->login->bind_by_ms);

@@ -57,6 +57,8 @@ struct pending_list {
 struct login; /* only until the resource is bound */
 struct sm;
 
+#define STREAM_NO_SLOT UINT32_MAX
+
 struct stream {
 	const struct stream_ops *ops;
 	struct edge *edge;
