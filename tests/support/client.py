@@ -89,13 +89,13 @@ class Client:
     def enable(self):
         """Stream management: from now on stanzas are counted; the id for resume() is kept in self.managed."""
         self.send("<enable xmlns='%s' resume='true'/>" % SM)
-        answer = self.expect(lambda e: e.tag == "{%s}enabled" % SM, "enabled")
-        self.managed = answer.get("id")
-        self.counted = 0
+        self.expect(lambda e: e.tag == "{%s}enabled" % SM, "enabled")
 
     def answer(self, element):
         """Called for each element that came; counts, and acknowledges what it is asked for."""
-        if self.managed and element.tag in STANZAS:
+        if element.tag == "{%s}enabled" % SM:
+            self.managed = element.get("id")
+        elif self.managed and element.tag in STANZAS:
             self.counted += 1
         elif element.tag == "{%s}r" % SM and self.acknowledges:
             self.send("<a xmlns='%s' h='%d'/>" % (SM, self.counted))
