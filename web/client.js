@@ -41,7 +41,7 @@
       } else if (status === S.AUTHFAIL) {
         this.wanted = false;
         this.emit('refused', condition);
-      } else if (status === S.DISCONNECTED || status === S.CONFAIL || status === S.CONNTIMEOUT) {
+      } else if (status === S.DISCONNECTED || status === S.CONNFAIL || status === S.CONNTIMEOUT) {
         this.emit('offline');
         if (this.wanted && !this.timer) {
           this.timer = setTimeout(() => {

@@ -15,6 +15,7 @@ struct builder {
 	uint32_t open[DEPTH_MAX]; /* tape index of each open element */
 	uint32_t depth;
 	bool in_tag;        /* the start tag opened last still lacks its '>' */
+	bool in_run;        /* the last thing added was text of the element that is open now */
 	uint32_t head_n;
 	struct piece envelope[ENVELOPE_FIELDS];
 };
@@ -42,7 +43,7 @@ void builder_reset(struct builder *b)
 	buf_clear(&b->canon);
 	buf_clear(&b->extra);
 	b->tape_n = b->depth = b->head_n = 0;
-	b->in_tag = false;
+	b->in_tag = b->in_run = false;
 	for (unsigned i = 0; i < ENVELOPE_FIELDS; i++)
 		b->envelope[i] = PIECE_ABSENT;
 }
@@ -138,7 +139,7 @@ static void open_child(struct builder *b, struct span name, struct span ns)
 	uint32_t parent = b->open[b->depth - 1];
 	struct piece parent_ns = b->tape[parent].ns;
 	bool same = !ns.p || span_eq(ns, look(b, parent_ns));
-	bool stream = !same && ns_is_stream(ns);
+	bool stream = ns_is_stream(same ? look(b, parent_ns) : ns); /* always with its prefix, declared where it begins */
 	struct entry *e = add_entry(b, ENTRY_ELEMENT);
 
 	e->parent = parent;
@@ -157,6 +158,7 @@ void builder_open_span(struct builder *b, struct span name, struct span ns)
 {
 	ASSERT(b->depth < DEPTH_MAX && (b->depth > 0 || b->tape_n == 0));
 	finish_tag(b);
+	b->in_run = false;
 	if (b->depth == 0)
 		open_top(b, name, ns);
 	else
@@ -231,14 +233,12 @@ void builder_attr_text(struct builder *b, const char *name, const char *value)
 	builder_attr(b, name, span_of(value));
 }
 
-/* Lengthens a value by text that was just written at `fresh`; copies to the extra bytes only when the two do not touch. */
+/* Lengthens a run of text by what was just written at `fresh`; copies to the extra bytes only when the two do not touch. */
 static struct piece join(struct builder *b, struct piece old, struct piece fresh, struct span text)
 {
 	struct piece joined;
 
-	if (piece_is_absent(old))
-		return fresh;
-	if ((old.at & PIECE_EXTRA) == (fresh.at & PIECE_EXTRA) && old.at + old.n == fresh.at)
+	if (!piece_is_absent(fresh) && (old.at & PIECE_EXTRA) == (fresh.at & PIECE_EXTRA) && old.at + old.n == fresh.at)
 		return (struct piece){ old.at, old.n + fresh.n };
 	if (old.at & PIECE_EXTRA && (old.at & ~PIECE_EXTRA) + old.n == buf_len(&b->extra)) {
 		buf_add_span(&b->extra, text);
@@ -253,31 +253,50 @@ static struct piece join(struct builder *b, struct piece old, struct piece fresh
 
 void builder_text(struct builder *b, struct span text)
 {
-	struct entry *last, *element;
+	struct entry *run, *element;
 	struct piece fresh;
-	bool shared = false;
 
 	ASSERT(b->depth > 0);
 	if (text.n == 0)
 		return;
 	finish_tag(b);
 	fresh = (struct piece){ (uint32_t)buf_len(&b->canon), (uint32_t)text.n };
-	if (escape_text(&b->canon, text))
-		fresh = put_extra(b, text);
-	last = &b->tape[b->tape_n - 1];
-	if (last->kind != ENTRY_TEXT) {
-		last = add_entry(b, ENTRY_TEXT);
-		last->value = fresh;
-	} else {
-		shared = last->value.at == b->tape[b->open[b->depth - 1]].value.at;
-		last->value = join(b, last->value, fresh, text);
+	if (escape_text(&b->canon, text)) {
+		/* a run that ends the extra bytes is lengthened there by join */
+		bool grows = b->in_run && b->tape[b->tape_n - 1].value.at & PIECE_EXTRA;
+
+		fresh = grows ? PIECE_ABSENT : put_extra(b, text);
 	}
-	/* An element with a single run of text, and nearly all have one at most, shares its piece. */
+	if (!b->in_run) {
+		run = add_entry(b, ENTRY_TEXT);
+		run->value = fresh;
+	} else {
+		run = &b->tape[b->tape_n - 1];
+		run->value = join(b, run->value, fresh, text);
+	}
 	element = &b->tape[b->open[b->depth - 1]];
-	if (piece_is_absent(element->value) || shared)
-		element->value = last->value;
+	/* With a single run, and nearly all elements have one at most, both are the same piece; several are joined when the
+	 * element ends, once, so that mixed content costs no more than its own length. */
+	if (!element->mixed && (b->in_run || piece_is_absent(element->value)))
+		element->value = run->value;
 	else
-		element->value = join(b, element->value, fresh, text);
+		element->mixed = true;
+	b->in_run = true;
+}
+
+/* All direct text of an element that has other elements in between, as one piece. */
+static void join_runs(struct builder *b, uint32_t el)
+{
+	uint32_t at = (uint32_t)buf_len(&b->extra), n = 0;
+
+	for (uint32_t i = el + 1; i < b->tape_n; i = b->tape[i].end)
+		if (b->tape[i].kind == ENTRY_TEXT)
+			n += b->tape[i].value.n;
+	buf_reserve(&b->extra, n); /* so that the spans below do not move */
+	for (uint32_t i = el + 1; i < b->tape_n; i = b->tape[i].end)
+		if (b->tape[i].kind == ENTRY_TEXT)
+			buf_add_span(&b->extra, look(b, b->tape[i].value));
+	b->tape[el].value = (struct piece){ at | PIECE_EXTRA, n };
 }
 
 void builder_close(struct builder *b)
@@ -287,6 +306,9 @@ void builder_close(struct builder *b)
 	struct span name;
 
 	ASSERT(b->depth > 0);
+	b->in_run = false;
+	if (b->tape[b->open[b->depth - 1]].mixed)
+		join_runs(b, b->open[b->depth - 1]);
 	if (b->depth == 1) {
 		finish_tag(b);
 		b->depth = 0;
@@ -301,7 +323,7 @@ void builder_close(struct builder *b)
 		return;
 	}
 	name = look(b, e->name);
-	stream = ns_is_stream(look(b, e->ns)) && !ns_is_stream(look(b, b->tape[e->parent].ns));
+	stream = ns_is_stream(look(b, e->ns));
 	buf_reserve(&b->canon, name.n + 16); /* name points into this buffer */
 	buf_add_text(&b->canon, stream ? "</stream:" : "</");
 	buf_add_span(&b->canon, look(b, e->name));

@@ -17,6 +17,7 @@ struct expat_one {
 	const struct expat_hooks *hooks;
 	void *ctx;
 	unsigned element_depth, depth;
+	unsigned stanza_depth; /* of the message, presence or iq that is open; 0 = none */
 	uint32_t elements, declarations;
 	uint64_t fed, last_event, last_element;
 	size_t live, live_max;
@@ -24,7 +25,8 @@ struct expat_one {
 	bool prefixes, paused, ended;
 };
 
-/* expat's memory functions know no context: the parser being called is noted here. */
+/* expat's memory functions know no context: the parser being called is noted here. Whoever calls another parser inside a
+ * callback (a stored row read while a stanza is handled) puts the first one back. */
 static _Thread_local struct expat_one *charged;
 
 struct block {
@@ -122,6 +124,8 @@ static struct qname split(const char *name)
 	return q;
 }
 
+#define EXPAT_DEPTH_MAX 1000u
+
 static bool over(size_t value, uint32_t limit)
 {
 	return limit && value > limit;
@@ -139,11 +143,20 @@ static bool is_forbidden_inside(struct span ns)
 	return false;
 }
 
+static bool is_stanza(const struct qname *q)
+{
+	return span_is(q->ns, NS_CLIENT) &&
+	       (span_is(q->local, "message") || span_is(q->local, "presence") || span_is(q->local, "iq"));
+}
+
 static bool within_limits(struct expat_one *x, const struct qname *q, const char **attributes)
 {
 	const struct xml_limits *l = x->limits;
 	uint32_t count = 0;
 
+	/* whatever the configuration says, the builder has a floor of its own */
+	if (x->depth - x->element_depth >= EXPAT_DEPTH_MAX)
+		return false;
 	if (over(++x->elements, l->elements) || over(x->depth - x->element_depth + 1, l->depth) ||
 	    over(q->local.n, l->name_bytes) || over(q->ns.n, l->uri_bytes))
 		return false;
@@ -175,10 +188,13 @@ static void XMLCALL on_start(void *opaque, const char *name, const char **attrib
 		fail(x, STREAM_ERROR_POLICY_VIOLATION);
 		return;
 	}
-	if (x->depth > x->element_depth && x->element_depth == 2 && is_forbidden_inside(q.ns)) {
+	if (x->stanza_depth && is_forbidden_inside(q.ns)) {
 		fail(x, STREAM_ERROR_POLICY_VIOLATION);
 		return;
 	}
+	/* a stanza is the element itself, or a child of the element when that is a BOSH body */
+	if (!x->stanza_depth && x->depth <= x->element_depth + 1 && is_stanza(&q))
+		x->stanza_depth = x->depth;
 	if (x->depth == x->element_depth)
 		builder_reset(x->builder);
 	builder_open_span(x->builder, q.local, q.ns.p ? q.ns : (struct span){ "", 0 });
@@ -205,6 +221,8 @@ static void XMLCALL on_end(void *opaque, const char *name)
 		return;
 	}
 	builder_close(x->builder);
+	if (x->depth + 1 == x->stanza_depth)
+		x->stanza_depth = 0;
 	if (x->depth + 1 > x->element_depth)
 		return;
 	if (over(x->last_event - x->last_element, x->limits->stanza_bytes)) {
@@ -292,7 +310,7 @@ static void XMLCALL on_entity(void *x, const char *name, int parameter)
 struct expat_one *expat_new(bool prefixes)
 {
 	static const char separator[2] = { SEPARATOR, '\0' };
-	struct expat_one *x = xcalloc(1, sizeof(*x));
+	struct expat_one *x = xcalloc(1, sizeof(*x)), *outer = charged;
 
 	charged = x;
 	x->prefixes = prefixes;
@@ -310,15 +328,19 @@ struct expat_one *expat_new(bool prefixes)
 	XML_SetCommentHandler(x->parser, on_comment);
 	XML_SetProcessingInstructionHandler(x->parser, on_instruction);
 	XML_SetSkippedEntityHandler(x->parser, on_entity);
+	charged = outer;
 	return x;
 }
 
 void expat_free(struct expat_one *x)
 {
+	struct expat_one *outer = charged;
+
 	if (!x)
 		return;
 	charged = x;
 	XML_ParserFree(x->parser);
+	charged = outer;
 	builder_free(x->builder);
 	free(x);
 }
@@ -361,13 +383,22 @@ static enum stream_error error_of(struct expat_one *x)
 
 static enum stream_error parse(struct expat_one *x, struct span bytes, bool final)
 {
+	struct expat_one *outer = charged;
 	enum XML_Status status;
 
 	charged = x;
 	status = XML_Parse(x->parser, bytes.p ? bytes.p : "", (int)bytes.n, final);
+	charged = outer;
 	if (status == XML_STATUS_ERROR)
 		return error_of(x);
 	return x->error;
+}
+
+void expat_begin(struct expat_one *x)
+{
+	ASSERT(expat_at_boundary(x));
+	x->last_event = x->last_element = x->fed;
+	x->elements = x->declarations = 0;
 }
 
 enum stream_error expat_feed(struct expat_one *x, struct span bytes, bool final)
@@ -381,7 +412,6 @@ enum stream_error expat_flush(struct expat_one *x)
 {
 	enum stream_error error;
 
-	charged = x;
 	XML_SetReparseDeferralEnabled(x->parser, XML_FALSE);
 	error = parse(x, SPAN_NONE, false);
 	if (error == STREAM_ERROR_NONE)

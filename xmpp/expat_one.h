@@ -24,6 +24,8 @@ void expat_free(struct expat_one *x);
  * (streams), 0 = only the root's start tag is wanted (headers). */
 void expat_aim(struct expat_one *x, const struct xml_limits *limits, unsigned element_depth, const struct expat_hooks *hooks,
 	       void *ctx);
+/* At a boundary: what follows is counted from here, whoever fed before. */
+void expat_begin(struct expat_one *x);
 /* Feeds; `final` ends the document. Returns the error, or NONE. */
 enum stream_error expat_feed(struct expat_one *x, struct span bytes, bool final);
 /* Makes deferred tokens come out (E2); returns as expat_feed. */

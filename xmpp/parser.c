@@ -47,14 +47,22 @@ struct builder *xml_pool_builder(struct xml_pool *pool)
 	return pool->scratch;
 }
 
+static bool over(uint64_t value, uint32_t limit)
+{
+	return limit && value > limit;
+}
+
 static struct expat_one *take_parser(struct xml_stream *xs, struct xml_pool *pool)
 {
 	struct expat_one *x;
 
-	if (!xs->header && pool->count)
-		return pool->idle[--pool->count];
-	x = expat_new(false);
-	expat_prime(x, xs->header ? span_of(xs->header) : SPAN_LIT(plain_header));
+	if (!xs->header && pool->count) {
+		x = pool->idle[--pool->count];
+	} else {
+		x = expat_new(false);
+		expat_prime(x, xs->header ? span_of(xs->header) : SPAN_LIT(plain_header));
+	}
+	expat_begin(x);
 	return x;
 }
 
@@ -107,6 +115,7 @@ struct header_call {
 	enum xml_verdict verdict;
 	enum stream_error error;
 	struct buf others; /* declarations of other prefixes than stream, as XML */
+	uint32_t declarations;
 	bool client_default;
 };
 
@@ -134,6 +143,8 @@ static void on_header_root(void *ctx, struct span name, struct span prefix, stru
 	struct xml_header h = { attribute_of(attributes, "to"), attribute_of(attributes, "from"), attribute_of(attributes, "version"),
 				lang_of(attributes), attribute_of(attributes, "id"), false };
 
+	if (call->error != STREAM_ERROR_NONE)
+		return;
 	if (!span_is(name, "stream") || !span_is(ns, NS_STREAM)) {
 		call->error = ns.p ? STREAM_ERROR_INVALID_NAMESPACE : STREAM_ERROR_BAD_FORMAT;
 		return;
@@ -170,13 +181,12 @@ static void on_header_declaration(void *ctx, struct span prefix, struct span uri
 	struct header_call *call = ctx;
 	char name[80];
 
-	if (!prefix.p) {
+	if (over(++call->declarations, call->xs->limits->ns_declarations) || over(uri.n, call->xs->limits->uri_bytes) ||
+	    over(prefix.n, 64)) {
+		call->error = STREAM_ERROR_POLICY_VIOLATION;
+	} else if (!prefix.p) {
 		call->client_default = span_is(uri, NS_CLIENT);
 	} else if (!span_is(prefix, "stream") || !span_is(uri, NS_STREAM)) {
-		if (prefix.n > 64) {
-			call->error = STREAM_ERROR_POLICY_VIOLATION;
-			return;
-		}
 		snprintf(name, sizeof(name), "xmlns:%.*s", SPAN_FMT(prefix));
 		escape_write_attribute(&call->others, name, uri);
 	}
@@ -195,6 +205,9 @@ static enum stream_error feed_header(struct xml_stream *xs, struct span bytes, c
 	if (!x)
 		x = xs->parser = expat_new(true);
 	before = expat_fed(x);
+	/* More than the limit is not shown to expat at all: an answer to an oversized header would come too early. */
+	if (xs->limits->stanza_bytes && bytes.n > xs->limits->stanza_bytes - before)
+		bytes.n = xs->limits->stanza_bytes - (size_t)before;
 	expat_aim(x, xs->limits, 0, &hooks, &call);
 	error = expat_feed(x, bytes, false);
 	if (error == STREAM_ERROR_NONE && !expat_is_paused(x))
@@ -207,8 +220,8 @@ static enum stream_error feed_header(struct xml_stream *xs, struct span bytes, c
 		return error;
 	xs->element_bytes = expat_fed(x);
 	if (!expat_is_paused(x))
-		return xs->limits->stanza_bytes && xs->element_bytes > xs->limits->stanza_bytes ? STREAM_ERROR_POLICY_VIOLATION :
-												  STREAM_ERROR_NONE;
+		return xs->limits->stanza_bytes && xs->element_bytes == xs->limits->stanza_bytes ? STREAM_ERROR_POLICY_VIOLATION :
+												   STREAM_ERROR_NONE;
 	*used = (size_t)(expat_last_event(x) - before);
 	drop_parser(xs);
 	xs->state = STATE_OPEN;

@@ -20,6 +20,7 @@ enum entry_kind { ENTRY_ELEMENT, ENTRY_ATTRIBUTE, ENTRY_TEXT };
 /* An element's attributes follow it at once, then its texts and child elements in document order, up to `end`. */
 struct entry {
 	uint8_t kind;
+	bool mixed;         /* element: text, then an element, then text again */
 	uint32_t parent;    /* element: index of its parent; the top's is its own */
 	uint32_t end;       /* element: index behind its last descendant; others: own index + 1 */
 	struct piece name, ns; /* element, attribute (ns absent = none) */

@@ -339,7 +339,7 @@ static void desk_stop(void *state)
 {
 	struct desk *self = state;
 
-	map_each(self->conversations, free_conversation, self);
+	map_each(self->conversations, free_conversation, self); /* each clears its timers */
 	map_free(self->conversations);
 	map_each(self->agents, free_agent, NULL);
 	map_free(self->agents);

@@ -530,13 +530,13 @@ static void pool_stop(void *state)
 {
 	struct pool *self = state;
 
+	ticker_fini(&self->ticker); /* while the nodes in its wheel still exist */
 	map_each(self->ties, free_tie, NULL);
 	map_free(self->ties);
 	map_each(self->members, free_member, NULL);
 	map_free(self->members);
 	map_each(self->tenants, free_tenant, NULL);
 	map_free(self->tenants);
-	ticker_fini(&self->ticker);
 	free(self);
 }
 

@@ -29,7 +29,7 @@ void bosh_refuse(struct exchange *x, const char *condition)
 	wrap_attr(&body, "condition", span_of(condition));
 	wrap_body_content(&body);
 	wrap_body_end(&body);
-	exchange_answer(x, 200, "text/xml; charset=utf-8", SPAN_NONE, buf_span(&body));
+	exchange_answer(x, 200, "text/xml; charset=utf-8", SPAN_LIT(BOSH_HEADERS), buf_span(&body));
 	buf_fini(&body);
 }
 
@@ -190,7 +190,7 @@ static void read_acks(struct bosh_session *b, const struct stanza *w, uint64_t r
 	/* XEP-0124 9.2; without negotiated acknowledgements a request only proves that the window has moved. */
 	if (number(attr(w, "ack"), RID_MAX, &ack))
 		bosh_session_acked(b, ack < rid ? ack : rid - 1);
-	else
+	else if (rid > b->window)
 		bosh_session_acked(b, rid - (b->acks ? 1 : b->window));
 }
 

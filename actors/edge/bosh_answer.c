@@ -37,6 +37,7 @@ void bosh_answer_send(struct bosh_session *b, const struct bosh_answer *row, str
 {
 	struct buf extra = BUF_INIT;
 
+	buf_add_text(&extra, BOSH_HEADERS);
 	if (row->with_cookie)
 		add_cookie(b, x, &extra);
 	exchange_answer(x, 200, b->content, buf_span(&extra), buf_span(&row->body));

@@ -85,7 +85,7 @@ static void answer_empty(struct bosh_session *b, struct exchange *x)
 	wrap_body_begin(&body);
 	wrap_body_content(&body);
 	wrap_body_end(&body);
-	exchange_answer_last(x, 200, b->content, SPAN_NONE, buf_span(&body));
+	exchange_answer_last(x, 200, b->content, SPAN_LIT(BOSH_HEADERS), buf_span(&body));
 	buf_fini(&body);
 }
 
@@ -338,7 +338,7 @@ static uint64_t deadline(const struct stream *s)
 	const struct exchange *held = first_of(&b->held), *early = first_of(&b->early);
 	uint64_t at = held ? held->answer_by_ms : UINT64_MAX, alone = UINT64_MAX;
 
-	if (early && early->answer_by_ms < at)
+	if (early && stream_listens(s) && early->answer_by_ms < at)
 		at = early->answer_by_ms;
 	if (b->alone_ms && !b->quiet)
 		alone = b->alone_ms + QUIET_MS;
@@ -355,7 +355,8 @@ static void due(struct stream *s, uint64_t now)
 	const struct exchange *x;
 
 	if (b->over) {
-		bury(b); /* nobody came for the last words */
+		if (list_empty(&b->answering)) /* else this turn's end still tells those who wait */
+			bury(b); /* nobody came for the last words */
 		return;
 	}
 	while ((x = first_of(&b->held)) && x->answer_by_ms <= now)

@@ -46,6 +46,10 @@ void edge_timer_set(struct edge *e, struct edge_timer *t, uint64_t at_ms)
 		wheel_clear(e->wheel, &t->node);
 		return;
 	}
+	/* A deadline that has passed already is for the next tick: one whose owner can do nothing about it yet must not keep
+	 * this turn from ending. */
+	if (at_ms <= actor_now_ms())
+		at_ms = actor_now_ms() + TICK_MS;
 	wheel_set(e->wheel, &t->node, at_ms);
 	arm(e);
 }

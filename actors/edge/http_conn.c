@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "actors/edge/bosh.h"
+#include "conf/option.h"
 #include "runtime/metric.h"
 
 #define BODY_GRACE_MS 5000 /* a body may arrive at any speed for this long */
@@ -106,6 +107,16 @@ void exchange_free(struct exchange *x)
 	free(x);
 }
 
+bool exchange_origin_allowed(const struct exchange *x)
+{
+	const struct config_list *origins = &x->conn->c.edge->conf->origins;
+
+	for (size_t i = 0; i < origins->count; i++)
+		if (option_matches(origins->items[i], x->origin ? x->origin : ""))
+			return true; /* "*" also stands for no Origin */
+	return false;
+}
+
 static void add_cors(struct buf *out, const struct exchange *x)
 {
 	const char *configured = x->conn->c.edge->shared->extra_headers;
@@ -116,7 +127,7 @@ static void add_cors(struct buf *out, const struct exchange *x)
 	}
 	/* With credentials, so that the visitor cookie works on the sites that embed the widget; a wildcard would
 	 * not. */
-	if (x->origin)
+	if (x->origin && exchange_origin_allowed(x))
 		buf_addf(out, "Access-Control-Allow-Origin: %s\r\nAccess-Control-Allow-Credentials: true\r\n"
 			      "Vary: Origin\r\n", x->origin);
 	else

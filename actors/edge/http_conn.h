@@ -41,6 +41,9 @@ void http_conn_opened(struct edge_connection *c);
 struct exchange *exchange_new(struct http_conn *h);
 void exchange_free(struct exchange *x); /* one whose connection is gone */
 /* Answers; x is gone afterwards. `extra`: header lines besides CORS, each ending in CRLF. */
+/* Whether pages of the request's Origin may act for a visitor: open a WebSocket, send the visitor cookie along. Requests
+ * without an Origin come from no page. */
+bool exchange_origin_allowed(const struct exchange *x);
 void exchange_answer(struct exchange *x, int status, const char *type, struct span extra, struct span body);
 void exchange_answer_text(struct exchange *x, int status, const char *text);
 /* As above, and the connection is closed after it. */

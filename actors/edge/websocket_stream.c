@@ -302,41 +302,6 @@ static const struct connection_kind kind = { &events, limits, arrived, departing
 
 /* --- the handshake --- */
 
-/* `*` stands for any run of characters. */
-static bool glob(const char *pattern, struct span text)
-{
-	const char *star = NULL;
-	size_t i = 0, mark = 0;
-
-	while (i < text.n) {
-		if (*pattern == '*') {
-			star = pattern++;
-			mark = i;
-		} else if (*pattern == text.p[i] && *pattern) {
-			pattern++;
-			i++;
-		} else if (star) {
-			pattern = star + 1;
-			i = ++mark;
-		} else {
-			return false;
-		}
-	}
-	while (*pattern == '*')
-		pattern++;
-	return *pattern == '\0';
-}
-
-static bool origin_allowed(const struct config *conf, const struct exchange *x)
-{
-	struct span origin = span_of(x->origin);
-
-	for (size_t i = 0; i < conf->ws_origins.count; i++)
-		if (glob(conf->ws_origins.items[i], origin))
-			return true; /* "*" also stands for no Origin: clients that are no browsers */
-	return false;
-}
-
 /* The tenant a browser most likely means, before <open/> says it: by the name it used, else the only one there is. */
 static const struct config_vhost *likely_host(const struct config *conf, const struct http_request *r)
 {
@@ -393,7 +358,7 @@ bool websocket_stream_upgrade(struct http_conn *h, struct exchange *x, const str
 	struct ws *w;
 	int status;
 
-	if (!origin_allowed(h->c.edge->conf, x)) {
+	if (!exchange_origin_allowed(x)) {
 		exchange_answer_last(x, 403, NULL, SPAN_NONE, SPAN_NONE);
 		return false;
 	}

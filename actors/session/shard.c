@@ -236,6 +236,29 @@ static bool make_room(struct shard *self, struct user *user)
 	return true;
 }
 
+/* A page that was reloaded after its line broke logs in anew while the server still waits for its old session. What was
+ * said to that one must not wait with it (live-chat 4.5): a visitor's session that has fallen silent gives way to one
+ * that came after it and lives. Two tabs that both live keep both. */
+static void replace_silent(struct shard *self, struct user *user)
+{
+	bool lives = false;
+	struct list *it = user->sessions.prev;
+
+	if (user->class != CLASS_VISITOR)
+		return;
+	while (it != &user->sessions) {
+		struct session *s = CONTAINER_OF(it, struct session, link);
+
+		it = it->prev;
+		if (s->alive) {
+			lives = true;
+		} else if (lives) {
+			close_replaced(self, s);
+			end_session(self, s, CLOSE_REPLACED);
+		}
+	}
+}
+
 static void on_shard_bind(struct shard *self, struct shard_bind *m)
 {
 	struct user *user = users_get(&self->users, m->bare);
@@ -268,6 +291,7 @@ static void on_shard_bind(struct shard *self, struct shard_bind *m)
 	}
 	LOG_DEBUG("session", "%.*s bound from %s", SPAN_FMT(jid_full(full)), m->address);
 	pipeline_opened(&p);
+	replace_silent(self, user);
 	settle(self, user);
 }
 
@@ -288,15 +312,18 @@ static void on_shard_closed(struct shard *self, struct shard_closed *m)
 static void on_shard_liveness(struct shard *self, struct shard_liveness *m)
 {
 	struct session *s = users_session(&self->users, m->session);
+	struct user *user;
 	struct passage p;
 
 	if (!s)
 		return;
+	user = s->user;
 	s->alive = m->alive;
-	p = passage_of(self, s->user, s);
+	p = passage_of(self, user, s);
 	desk_link_liveness(&p);
 	desk_link_agent(&p, true);
-	settle(self, s->user);
+	replace_silent(self, user);
+	settle(self, user);
 }
 
 /* --- stanzas --- */

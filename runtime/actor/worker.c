@@ -309,7 +309,7 @@ static void sleep_or_poll(struct worker *w)
 	struct worker_watchers *watch = &pool.watchers[w->index];
 	uint64_t next_ms = wheel_next_ms(w->delayed), now_ms = outside_mono_ms();
 
-	if (w->first) {
+	if (w->first || w->turns) { /* the turn's end may have made work */
 		ev_run(w->loop, EVRUN_NOWAIT);
 		return;
 	}

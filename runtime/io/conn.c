@@ -144,12 +144,24 @@ void conn_deliver(struct conn *c, const char *bytes, size_t n, bool drained)
 	}
 }
 
+/* The owner has seen all there was, or has left it: now the end may be told. While it pauses, the end waits. */
+static void show_last(struct conn *c)
+{
+	conn_deliver(c, "", 0, true);
+	if (c->fin && c->phase == CONN_OPEN && conn_is_live(c) && (!c->paused || buf_len(&c->kept) == 0))
+		conn_end(c, CONN_END_PEER);
+}
+
 static void input_ended(struct conn *c, enum conn_end why)
 {
-	if (c->phase == CONN_CLOSING && why == CONN_END_PEER)
+	if (c->phase == CONN_CLOSING && why == CONN_END_PEER) {
 		c->eof = true; /* he may still read */
-	else
+	} else if (c->phase == CONN_OPEN && why == CONN_END_PEER && !c->handshaking && buf_len(&c->kept)) {
+		c->eof = c->fin = true;
+		show_last(c);
+	} else {
 		conn_end(c, c->phase == CONN_SHUT ? CONN_END_CLOSED : why);
+	}
 }
 
 void conn_read(struct conn *c, bool show)
@@ -157,6 +169,11 @@ void conn_read(struct conn *c, bool show)
 	size_t total = 0;
 	bool more = true;
 
+	/* After a pause what is kept comes first: reading more before it is dealt with would let it grow with every resume. */
+	if (show && buf_len(&c->kept) >= CONN_SCRATCH_BYTES) {
+		conn_deliver(c, "", 0, false);
+		show = false;
+	}
 	while (more && total < READ_TURN_BYTES && conn_wants_input(c)) {
 		char *scratch = conn_worker_scratch(c);
 		int n = c->tls && c->phase == CONN_OPEN ? conn_tls_receive(c, scratch, &more)
@@ -294,7 +311,9 @@ void conn_service(struct conn *c)
 	c->show = false;
 	if (c->handshaking && !c->tls && !c->doomed)
 		conn_secured(c); /* a memory connection: nothing to agree upon */
-	if (show && !c->doomed)
+	if (show && !c->doomed && c->fin)
+		show_last(c);
+	else if (show && !c->doomed)
 		conn_read(c, true);
 	if (conn_is_live(c))
 		conn_flush(c);
@@ -307,10 +326,12 @@ struct buf *conn_out(struct conn *c)
 
 void conn_flush_later(struct conn *c)
 {
-	if (c->phase >= CONN_SHUT || c->doomed) {
+	if (c->phase >= CONN_SHUT) {
 		buf_fini(&c->out);
 		return;
 	}
+	if (c->doomed)
+		return; /* it ends this turn; what is appended counts as queued, not as sent */
 	/* A burst beyond the bound within one turn is no reason to end: the peer had no chance to take it. */
 	if (is_beyond(c) && c->attached)
 		transmit(c);

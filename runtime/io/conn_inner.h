@@ -59,6 +59,7 @@ struct conn {
 	bool took : 1;     /* it took some since the stall deadline was set */
 	bool moved : 1;    /* `sent` has grown since on_sent */
 	bool eof : 1;      /* the peer sends no more */
+	bool fin : 1;      /* and what it sent before is still being shown; the end follows */
 	uint8_t watched; /* EPOLLIN, EPOLLOUT: what the kernel was asked to tell */
 };
 

@@ -8,16 +8,18 @@
 
 struct tls_store; /* opaque */
 
-struct tls_names { /* borrowed */
+struct tls_names { /* borrowed for the call */
 	const char *const *names; /* virtual hosts to have a certificate for */
 	size_t count;
 };
 
-/* Looks in the directories in order (the first is created and gets what is missing: NAME.pem, DEFAULT.pem, mode 0600).
- * NULL and a text for the operator (owned by the caller, names the file) on failure. Main thread. */
+/* Looks in the directories in order (the first is created and gets what is missing: NAME.pem, DEFAULT.pem, mode 0600; a
+ * name that a certificate at hand covers is not missing). A client gets the certificate of the name it asks for: that
+ * of the file, else one that has the name, or a wildcard for its first label, as subjectAltName; else the default. NULL
+ * and a text for the operator (owned by the caller, names the file) on failure. Main thread. */
 struct tls_store *tls_store_open(const char *const *directories, size_t count, const char *default_name,
 				 const struct tls_names *hosts, char **error);
-/* Reads all files again; on failure the old contexts stay and *error says why. Any thread. */
+/* Reads all files again, makes what is missing; on failure the old contexts stay and *error says why. Any thread. */
 bool tls_store_reload(struct tls_store *s, char **error);
 void tls_store_free(struct tls_store *s);
 

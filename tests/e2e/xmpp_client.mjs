@@ -1,8 +1,10 @@
 // @xmpp/client as two users: one over TCP with STARTTLS, one over WebSocket. Arguments: c2s port, WebSocket URL.
+import { webcrypto } from 'node:crypto';
 import { WebSocket } from 'ws';
 import { client, xml } from '@xmpp/client';
 
-globalThis.WebSocket ??= WebSocket; // older Node.js has none
+globalThis.WebSocket ??= WebSocket; // Debian's Node.js 18 has neither
+globalThis.crypto ??= webcrypto;
 const [, , port, ws] = process.argv;
 
 async function come(service, username) {

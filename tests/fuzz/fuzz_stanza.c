@@ -10,16 +10,27 @@ static struct xml_pool *pool;
 
 static void check(struct stanza *s)
 {
-	struct buf one = BUF_INIT, two = BUF_INIT;
-	struct stanza *again;
+	static struct builder *b;
+	struct buf one = BUF_INIT, two = BUF_INIT, three = BUF_INIT;
+	struct stanza *again, *copy;
+
+	if (!b)
+		b = builder_new();
 
 	stanza_save(&one, s, SPAN_NONE, SPAN_NONE);
 	if (xml_parse_document(pool, buf_span(&one), &(struct xml_limits){ 0 }, &again) != STREAM_ERROR_NONE)
 		BUG("what was written does not parse");
 	stanza_save(&two, again, SPAN_NONE, SPAN_NONE);
 	ASSERT(span_eq(buf_span(&one), buf_span(&two)) && stanza_kind(s) == stanza_kind(again));
+	builder_reset(b);
+	builder_copy(b, again, STANZA_TOP);
+	copy = builder_finish(b);
+	stanza_save(&three, copy, SPAN_NONE, SPAN_NONE);
+	ASSERT(buf_len(&three) == buf_len(&two) && span_eq(stanza_text(copy, STANZA_TOP), stanza_text(again, STANZA_TOP)));
 	buf_fini(&one);
 	buf_fini(&two);
+	buf_fini(&three);
+	stanza_unref(copy);
 	stanza_unref(again);
 	stanza_unref(s);
 }

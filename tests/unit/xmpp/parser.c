@@ -279,6 +279,57 @@ static void names_that_never_repeat_do_not_pile_up(void **state)
 	xml_stream_fini(&xs, pool);
 }
 
+/* What one stream left in a parser is not the next one's: white space behind a stanza was once charged to whoever came next. */
+static void a_pooled_parser_charges_nobody_for_the_last_stream(void **state)
+{
+	static char spaces[20001];
+	struct seen one = { 0 }, two = { 0 };
+	struct xml_limits wide = limits;
+	struct xml_stream a, b;
+	size_t used;
+
+	(void)state;
+	wide.stanza_bytes = 100000;
+	open_stream(&a, &wide, &one);
+	open_stream(&b, &limits, &two);
+	memset(spaces, ' ', 20000);
+	memcpy(spaces, "<presence/>", 11);
+	assert_int_equal(xml_stream_feed(&a, pool, span_of(spaces), true, &sink, &one, &used), STREAM_ERROR_NONE);
+	assert_int_equal(xml_stream_feed(&b, pool, SPAN_LIT("<iq/>"), true, &sink, &two, &used), STREAM_ERROR_NONE);
+	assert_int_equal(two.elements, 1);
+	buf_fini(&one.text);
+	buf_fini(&two.text);
+	xml_stream_fini(&a, pool);
+	xml_stream_fini(&b, pool);
+}
+
+static void a_header_has_limits_too(void **state)
+{
+	struct buf text = BUF_INIT;
+	struct seen seen = { 0 };
+	struct xml_stream xs;
+	size_t used;
+
+	(void)state;
+	buf_add_text(&text, "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'");
+	for (int i = 0; i < 20; i++)
+		buf_addf(&text, " xmlns:a%d='u'", i);
+	buf_add_text(&text, ">");
+	xml_stream_init(&xs, &limits);
+	assert_int_equal(xml_stream_feed(&xs, pool, buf_span(&text), true, &sink, &seen, &used), STREAM_ERROR_POLICY_VIOLATION);
+	xml_stream_fini(&xs, pool);
+	buf_clear(&text);
+	buf_add_text(&text, "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='");
+	for (int i = 0; i < 11000; i++)
+		buf_add_text(&text, "a");
+	buf_add_text(&text, "'>");
+	xml_stream_init(&xs, &limits);
+	assert_int_equal(xml_stream_feed(&xs, pool, buf_span(&text), true, &sink, &seen, &used), STREAM_ERROR_POLICY_VIOLATION);
+	xml_stream_fini(&xs, pool);
+	buf_fini(&text);
+	assert_int_equal(seen.headers, 0);
+}
+
 static void two_streams_share_parsers_without_mixing(void **state)
 {
 	struct seen one = { 0 }, two = { 0 };
@@ -317,6 +368,13 @@ static void a_document_is_one_element(void **state)
 		{ " <a/>", STREAM_ERROR_NOT_WELL_FORMED }, { "", STREAM_ERROR_NOT_WELL_FORMED },
 		{ "<!DOCTYPE a><a/>", STREAM_ERROR_RESTRICTED_XML }, { "<?xml version='1.0'?><a/>", STREAM_ERROR_NONE },
 		{ "<a>\xff</a>", STREAM_ERROR_NOT_WELL_FORMED },
+		/* stream-level elements inside a stanza, whatever carries it (V12) */
+		{ "<message xmlns='jabber:client'><s:error xmlns:s='http://etherx.jabber.org/streams'/></message>",
+		  STREAM_ERROR_POLICY_VIOLATION },
+		{ "<body xmlns='http://jabber.org/protocol/httpbind'><iq xmlns='jabber:client'><x xmlns='urn:xmpp:sm:3'/></iq></body>",
+		  STREAM_ERROR_POLICY_VIOLATION },
+		{ "<body xmlns='http://jabber.org/protocol/httpbind'><auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/></body>",
+		  STREAM_ERROR_NONE },
 	};
 
 	(void)state;
@@ -353,6 +411,8 @@ int main(void)
 		cmocka_unit_test(an_oversized_or_endless_stanza_is_refused),
 		cmocka_unit_test(rescanning_has_a_budget),
 		cmocka_unit_test(names_that_never_repeat_do_not_pile_up),
+		cmocka_unit_test(a_pooled_parser_charges_nobody_for_the_last_stream),
+		cmocka_unit_test(a_header_has_limits_too),
 		cmocka_unit_test(two_streams_share_parsers_without_mixing),
 		cmocka_unit_test(a_document_is_one_element),
 	};

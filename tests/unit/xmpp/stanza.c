@@ -48,6 +48,9 @@ static void canonical_form_is_what_is_forwarded(void **state)
 		{ "<iq xmlns='jabber:client' type='get'><q xmlns='urn:q' xmlns:p='urn:p' p:v='1'>a<b/>c</q></iq>",
 		  "<iq type='get'><q xmlns='urn:q' xmlns:p3='urn:p' p3:v='1'>a<b/>c</q></iq>" },
 		{ "<message xmlns='jabber:client'><body>您好 &#x1F600;</body></message>", "<message><body>您好 😀</body></message>" },
+		{ "<x xmlns='jabber:client' xmlns:s='http://etherx.jabber.org/streams'><s:a><s:b/><c/></s:a></x>",
+		  "<x><stream:a xmlns:stream='http://etherx.jabber.org/streams'><stream:b/><c xmlns='jabber:client'/></stream:a>"
+		  "</x>" },
 		{ "<message xmlns='jabber:client'><a xmlns=''/></message>", "<message><a xmlns=''/></message>" },
 	};
 
@@ -87,6 +90,59 @@ static void accessors_give_unescaped_values(void **state)
 	assert_true(span_is(stanza_attr(s, q, "k"), "v") && stanza_attr(s, q, "to").p == NULL && stanza_next(s, q) == STANZA_NO_EL);
 	assert_int_equal(stanza_child(s, STANZA_TOP, "nothing", NULL), STANZA_NO_EL);
 	stanza_unref(s);
+}
+
+static void text_belongs_to_the_element_it_stands_in(void **state)
+{
+	static const char *const rows[] = {
+		"<message><body>hi</body>AFTER</message>", "<message>a<b/>c<b>d</b>e</message>", "<message>a&amp;<b>&lt;</b>&gt;c</message>",
+		"<message><x><y>1</y>2<y>3</y></x>4</message>",
+	};
+	static const char *const texts[] = { "AFTER", "ace", "a&>c", "4" };
+	struct builder *b = builder_new();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf in = BUF_INIT;
+		struct stanza *s, *copy;
+		char *text;
+
+		buf_addf(&in, "<message xmlns='jabber:client'%s", rows[i] + 8);
+		text = buf_take_text(&in);
+		s = parse(text);
+		assert_true(span_is(stanza_text(s, STANZA_TOP), texts[i]));
+		builder_reset(b);
+		builder_copy(b, s, STANZA_TOP);
+		copy = builder_finish(b);
+		check_text(copy, STANZA_FORM_STREAM, rows[i]);
+		assert_true(span_is(stanza_text(copy, STANZA_TOP), texts[i]));
+		stanza_unref(copy);
+		stanza_unref(s);
+		free(text);
+	}
+	builder_free(b);
+}
+
+/* Many runs of text between children: joined once, not again for each (a quadratic builder would take gigabytes). */
+static void mixed_content_costs_its_own_length(void **state)
+{
+	struct builder *b = builder_new();
+	struct stanza *s;
+
+	(void)state;
+	builder_open(b, "message", NULL);
+	for (int i = 0; i < 20000; i++) {
+		builder_text(b, SPAN_LIT("0123456789<"));
+		builder_open(b, "b", NULL);
+		builder_attr(b, "a", SPAN_LIT("<"));
+		builder_close(b);
+	}
+	builder_close(b);
+	s = builder_finish(b);
+	assert_int_equal(stanza_text(s, STANZA_TOP).n, 20000 * 11);
+	assert_true(stanza_bytes(s) < 20000 * 300);
+	stanza_unref(s);
+	builder_free(b);
 }
 
 static void heads_are_replaced_without_touching_the_body(void **state)
@@ -169,6 +225,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(canonical_form_is_what_is_forwarded),
 		cmocka_unit_test(accessors_give_unescaped_values),
+		cmocka_unit_test(text_belongs_to_the_element_it_stands_in),
+		cmocka_unit_test(mixed_content_costs_its_own_length),
 		cmocka_unit_test(heads_are_replaced_without_touching_the_body),
 		cmocka_unit_test(stream_elements_carry_their_prefix),
 		cmocka_unit_test(errors_echo_the_original_and_answer_no_error),

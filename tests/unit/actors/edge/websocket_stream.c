@@ -24,7 +24,7 @@ static int setup(void **state)
 static int setup_origins(void **state)
 {
 	(void)state;
-	w = world_new("bosh/websocket-origins[s]=https://*.shop.example,https://shop.example\n", 1);
+	w = world_new("bosh/origins[s]=https://*.shop.example,https://shop.example\n", 1);
 	return 0;
 }
 

@@ -160,10 +160,10 @@ static void a_silent_visitor_is_absent_until_it_speaks(void **state)
 
 	(void)state;
 	world_desk(w);
-	client_liveness(w, v1, false);
-	assert_desk(w, "");
 	client_liveness(w, v2, false);
-	assert_desk(w, "ABSENT " V "/2 sessions=2\n");
+	assert_desk(w, "");
+	client_liveness(w, v1, false);
+	assert_desk(w, "ABSENT " V "/1 sessions=2\n");
 	client_liveness(w, v2, false);
 	assert_desk(w, "");
 	client_liveness(w, v1, true);
@@ -171,10 +171,47 @@ static void a_silent_visitor_is_absent_until_it_speaks(void **state)
 	/* the one that speaks goes: what is left is silent */
 	client_drop(w, v1, CLOSE_STREAM_END);
 	assert_desk(w, "ABSENT " V "/1 sessions=1\n");
-	client_new(w, V, "3");
-	assert_desk(w, "ONLINE " V "/3 sessions=2\n");
-	client_liveness(w, v2, true);
-	assert_desk(w, "");
+	world_free(w);
+}
+
+static void a_silent_session_gives_way_to_a_later_one(void **state)
+{
+	static const char said[] = "<message from='seat1@localhost/s' to='" V "' type='chat'><body>hi</body></message>";
+	struct world *w = world_new(DESK);
+	unsigned old = client_new(w, V, "1"), fresh;
+
+	(void)state;
+	w->clients[old].slow = true;
+	client_liveness(w, old, false);
+	world_route(w, said, PACKET_FROM_DESK);
+	world_desk(w);
+	fresh = client_new(w, V, "2");
+	assert_has(client_log(w, old), "CLOSE conflict\n");
+	client_drop(w, old, CLOSE_REPLACED); /* the edge gives back what it could not write */
+	client_send(w, fresh, "<presence/>");
+	assert_has(client_log(w, fresh), "<body>hi</body>");
+	assert_lacks(world_desk(w), "sessions=0");
+	assert_int_equal(world_offline_rows(w, V), 0);
+	world_free(w);
+}
+
+static void the_silence_may_be_noticed_later_than_the_new_login(void **state)
+{
+	struct world *w = world_new(DESK);
+	unsigned old = client_new(w, V, "1"), tab = client_new(w, V, "2");
+
+	(void)state;
+	/* both live: two tabs */
+	assert_lacks(client_log(w, old), "CLOSE");
+	/* the later one being silent costs neither its place */
+	client_liveness(w, tab, false);
+	client_liveness(w, tab, true);
+	assert_lacks(client_log(w, tab), "CLOSE");
+	assert_lacks(client_log(w, old), "CLOSE");
+	client_liveness(w, old, false);
+	assert_has(client_log(w, old), "CLOSE conflict\n");
+	assert_lacks(client_log(w, tab), "CLOSE");
+	assert_lacks(world_desk(w), "sessions=0");
 	world_free(w);
 }
 
@@ -430,6 +467,8 @@ int main(void)
 		cmocka_unit_test(the_reason_is_that_of_the_last_session),
 		cmocka_unit_test(a_silent_visitor_is_absent_until_it_speaks),
 		cmocka_unit_test(a_seat_that_sleeps_takes_no_chats_and_is_no_loss_while_another_is_there),
+		cmocka_unit_test(a_silent_session_gives_way_to_a_later_one),
+		cmocka_unit_test(the_silence_may_be_noticed_later_than_the_new_login),
 		cmocka_unit_test(a_page_that_loads_again_is_no_departure),
 		cmocka_unit_test(without_a_desk_nothing_is_told_and_nothing_is_gated),
 		cmocka_unit_test(the_pool_hears_of_seats_by_their_presence),
