@@ -211,6 +211,8 @@ static void report_unknown(struct loading *l, const struct config_raw *raw)
 		loading_problem(l, CONFIG_WARNING, raw, "'%s' is no setting: a key needs at least component_name/key_name", raw->key);
 	else if (near)
 		loading_problem(l, CONFIG_WARNING, raw, "unknown setting %s; did you mean %s?", raw->key, near);
+	else if (raw->key[0] == '-' && !raw->file)
+		loading_problem(l, CONFIG_WARNING, raw, "unknown option %s on the command line; it has no effect", raw->key);
 	else if (is_our_component(raw->key) && strncmp(raw->key, PLUGIN_CONF, sizeof(PLUGIN_CONF) - 1) != 0)
 		loading_problem(l, CONFIG_WARNING, raw, "unknown setting %s; it is kept for extensions", raw->key);
 	/* others belong to extensions: kept, shown in the dump, not remarked on */

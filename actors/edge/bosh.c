@@ -15,10 +15,7 @@
 
 #define RID_MAX ((1ull << 53) - 1)
 #define KEY_TEXT (2 * SHA_DIGEST_LENGTH)
-/* Empty requests that only push out the one that waits: a few may come at once, then two a second (overactivity,
- * XEP-0124 11). Repeats and requests with payload never count. */
-#define EMPTY_EVERY_US 500000
-#define EMPTY_BURST_US (10 * EMPTY_EVERY_US)
+#define EMPTY_BURST 10
 
 void bosh_refuse(struct exchange *x, const char *condition)
 {
@@ -171,16 +168,21 @@ static void restart_stream(struct bosh_session *b, const struct stanza *w)
 
 /* --- one request, in its turn --- */
 
-static bool overactive(struct bosh_session *b)
+/* Overactivity (XEP-0124 11): an empty request behind an empty one that only pushes out the one that waits. A few may
+ * come at once. Repeats never count, nor does the empty request with which a client replaces one that it used to talk. */
+static bool overactive(struct bosh_session *b, bool empty)
 {
-	uint64_t now_us = actor_now_ms() * 1000;
+	int64_t rate = b->s.edge->conf->limit_bosh_empty;
+	uint64_t now_us = actor_now_ms() * 1000, every_us = rate ? 1000000u / (uint64_t)rate : 0;
+	bool again = empty && b->was_empty;
 
-	if (b->held_count == 0 && b->hold > 0)
+	b->was_empty = empty;
+	if (!again || (b->held_count == 0 && b->hold > 0))
 		return false;
 	if (b->calm_us < now_us)
 		b->calm_us = now_us;
-	b->calm_us += EMPTY_EVERY_US;
-	return b->calm_us > now_us + EMPTY_BURST_US;
+	b->calm_us += every_us;
+	return b->calm_us > now_us + EMPTY_BURST * every_us;
 }
 
 static void read_acks(struct bosh_session *b, const struct stanza *w, uint64_t rid)
@@ -218,7 +220,7 @@ static void process(struct bosh_session *b, struct exchange *x)
 	bool calm, fits = advance_key(b, x);
 
 	list_remove(&x->waiting);
-	calm = !is_empty(w) || !overactive(b);
+	calm = !overactive(b, is_empty(w));
 	b->rid = x->rid;
 	bosh_session_hold(b, x);
 	x->wrapper = NULL;

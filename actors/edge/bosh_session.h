@@ -38,6 +38,7 @@ struct bosh_session {
 	struct list held, early;
 	unsigned held_count;
 	uint64_t alone_ms;  /* no request has been open since */
+	bool was_empty;     /* the last request in turn brought nothing */
 	uint64_t calm_us;   /* overactivity: time at which the bucket of empty requests is empty again */
 	struct stanza *payload; /* of the request being processed, while the stream does not listen */
 	stanza_el payload_at;

@@ -241,7 +241,7 @@ static SSL_CTX *add_existing(const struct tls_store *s, struct tls_set *set, con
 }
 
 /* A file is made only for a host that no certificate at hand covers: an operator's wildcard must not be shadowed by a
- * self-signed one. */
+ * self-signed one. And only at start: one that is missing later is being renewed. */
 static SSL_CTX *add_missing(const struct tls_store *s, struct tls_set *set, const char *host, char **error)
 {
 	SSL_CTX *ctx = find(set, span_of(host));
@@ -250,7 +250,7 @@ static SSL_CTX *add_missing(const struct tls_store *s, struct tls_set *set, cons
 	if (ctx)
 		return ctx;
 	path = path_in(s->directories[0], host);
-	*error = tls_make(s->directories[0], path, host);
+	*error = s->set ? tls_problem(path, strerror(ENOENT)) : tls_make(s->directories[0], path, host);
 	if (!*error)
 		ctx = add_file(set, path, host, error);
 	free(path);

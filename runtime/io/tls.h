@@ -19,7 +19,7 @@ struct tls_names { /* borrowed for the call */
  * and a text for the operator (owned by the caller, names the file) on failure. Main thread. */
 struct tls_store *tls_store_open(const char *const *directories, size_t count, const char *default_name,
 				 const struct tls_names *hosts, char **error);
-/* Reads all files again, makes what is missing; on failure the old contexts stay and *error says why. Any thread. */
+/* Reads all files again, all must be there; on failure the old contexts stay and *error says why. Any thread. */
 bool tls_store_reload(struct tls_store *s, char **error);
 void tls_store_free(struct tls_store *s);
 

@@ -245,6 +245,20 @@ static void later_files_override_and_the_command_line_comes_first(void **state)
 	unlink(two);
 }
 
+static void an_unknown_option_on_the_command_line_is_remarked_on(void **state)
+{
+	const char *extra[] = { "--propertyfile=etc/init.properties" };
+	struct config_problems problems = { 0 };
+	struct config *c = config_load(NULL, 0, extra, 1, &problems);
+
+	(void)state;
+	assert_int_equal(problems.count, 1);
+	assert_int_equal(problems.items[0].severity, CONFIG_WARNING);
+	assert_non_null(strstr(problems.items[0].text, "--propertyfile"));
+	config_problems_free(&problems);
+	config_free(c);
+}
+
 static void a_file_that_cannot_be_read_is_named(void **state)
 {
 	const char *files[] = { "/nonexistent/init.properties", "/tmp" };
@@ -361,6 +375,7 @@ int main(void)
 		cmocka_unit_test(settings_of_plugins_have_three_forms),
 		cmocka_unit_test(settings_of_extensions_are_kept_without_remark),
 		cmocka_unit_test(later_files_override_and_the_command_line_comes_first),
+		cmocka_unit_test(an_unknown_option_on_the_command_line_is_remarked_on),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_named),
 		cmocka_unit_test(rules_between_options_are_checked),
 		cmocka_unit_test(the_address_of_the_cookie_cache_has_one_form),

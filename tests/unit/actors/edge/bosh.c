@@ -597,6 +597,21 @@ static void polls_that_bring_something_are_none(void **state)
 	client_free(c);
 }
 
+/* A client that polls on one connection and talks on another fills the gap that its own words made. */
+static void polls_between_words_are_none(void **state)
+{
+	struct client *c[2] = { bound(""), http() };
+
+	(void)state;
+	for (unsigned rid = 5; rid < 60; rid++) {
+		post(c[rid % 2], rid, "", rid % 2 ? "" : "<presence xmlns='jabber:client'/>");
+		assert_lacks(client_read(c[rid % 2]), "terminate");
+		assert_lacks(client_read(c[(rid + 1) % 2]), "terminate");
+	}
+	client_free(c[0]);
+	client_free(c[1]);
+}
+
 static void a_client_that_never_polls_is_cut_off_at_the_bound(void **state)
 {
 	struct client *c = bound("");
@@ -738,6 +753,7 @@ int main(void)
 		TEST(a_repeat_without_its_key_shows_nothing),
 		TEST(empty_polls_in_a_row_are_a_violation),
 		TEST(polls_that_bring_something_are_none),
+		TEST(polls_between_words_are_none),
 		TEST(a_client_that_never_polls_is_cut_off_at_the_bound),
 		TEST(the_visitor_cookie_keeps_the_bare_jid),
 		cmocka_unit_test_setup_teardown(a_request_on_the_wrong_worker_moves_there, setup_two_workers, teardown),

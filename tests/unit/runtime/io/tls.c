@@ -357,6 +357,12 @@ static void a_reload_takes_over_what_is_good_and_keeps_the_old_otherwise(void **
 	assert_string_equal(shown(s, "a.example"), "a.example");
 	server = tls_server(s, NULL, "xmpp-client", &held); /* begun before, ended after */
 	unlink(cert_path("a.example.pem"));
+	/* somebody renews it right now: nothing is put in its place */
+	assert_false(tls_store_reload(s, &error));
+	assert_non_null(strstr(error, "a.example.pem: No such file"));
+	free(error);
+	assert_int_equal(access(cert_path("a.example.pem"), F_OK), -1);
+	assert_string_equal(shown(s, "a.example"), "a.example");
 	cert_add("a.example.pem", fresh.x, fresh.key);
 	assert_true(tls_store_reload(s, &error));
 	assert_string_equal(shown(s, "a.example"), "fresh");
