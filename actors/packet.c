@@ -4,12 +4,18 @@
 
 struct packet packet_make(struct stanza *stanza, struct jid *from, struct jid *to, uint32_t flags)
 {
-	return (struct packet){ stanza, jid_ref(from), jid_ref(to), flags };
+	return (struct packet){ .stanza = stanza, .from = jid_ref(from), .to = jid_ref(to), .flags = flags };
 }
 
 struct packet packet_copy(const struct packet *p)
 {
-	return (struct packet){ stanza_ref(p->stanza), jid_ref(p->from), jid_ref(p->to), p->flags };
+	return (struct packet){
+		.stanza = stanza_ref(p->stanza),
+		.from = jid_ref(p->from),
+		.to = jid_ref(p->to),
+		.flags = p->flags,
+		.pledge = pledge_ref(p->pledge),
+	};
 }
 
 void packet_clear(struct packet *p)
@@ -17,6 +23,7 @@ void packet_clear(struct packet *p)
 	stanza_unref(p->stanza);
 	jid_unref(p->from);
 	jid_unref(p->to);
+	pledge_drop(&p->pledge);
 	*p = (struct packet){ 0 };
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 /* A stanza on its way: the shared immutable body and the two addresses it travels under. What changes on the way
  * (from, to, flags) is here; the body never changes. Embedded in messages; whoever holds the message owns it. */
+#include "actors/pledge.h"
 #include "xmpp/stanza.h"
 
 enum packet_flag {
@@ -15,6 +16,7 @@ struct packet {
 	struct stanza *stanza;
 	struct jid *from, *to; /* counted; `to` NULL = the sender's own account (RFC 6120 10.3.3) */
 	uint32_t flags;
+	struct pledge *pledge; /* counted; NULL = nobody waits to hear that it is handled */
 };
 
 /* Takes the reference to stanza; from/to are ref'ed. */

@@ -25,6 +25,7 @@ void word_free(struct word *w)
 	stanza_unref(w->stanza);
 	stanza_unref(w->sent);
 	jid_unref(w->from);
+	pledge_drop(&w->pledge);
 	free(w);
 }
 

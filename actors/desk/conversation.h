@@ -34,6 +34,7 @@ struct word { /* a message of the visitor that has no answer yet */
 	uint64_t number;  /* unique in its desk */
 	uint64_t time_us; /* wall clock, when it was said */
 	uint64_t row;     /* in the DESK_LEFT log; 0 = none */
+	struct pledge *pledge; /* NULL: an owner has it, or its row is written, or its visitor asks for no word */
 	uint8_t shown;
 	uint8_t robots_failed;
 	bool storing;     /* its row is being written */

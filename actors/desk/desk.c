@@ -69,12 +69,22 @@ void desk_times(const struct desk *self, struct conversation_times *out)
 
 /* --- sending --- */
 
-void desk_send(struct desk *self, struct stanza *s, struct jid *from, struct jid *to, uint32_t flags)
+void desk_send_owed(struct desk *self, struct stanza *s, struct jid *from, struct jid *to, uint32_t flags,
+		    struct pledge **pledge)
 {
 	struct packet_msg *m = MSG_NEW(shard_route, packet_msg);
 
 	m->packet = packet_make(s, from, to, flags | PACKET_FROM_DESK);
+	m->packet.pledge = *pledge;
+	*pledge = NULL;
 	actor_send(server_shard(self->server, to), &m);
+}
+
+void desk_send(struct desk *self, struct stanza *s, struct jid *from, struct jid *to, uint32_t flags)
+{
+	struct pledge *none = NULL;
+
+	desk_send_owed(self, s, from, to, flags, &none);
 }
 
 void desk_bounce(struct desk *self, struct packet *p, enum stanza_error condition, const char *text)

@@ -109,6 +109,7 @@ static void on_written(struct desk *self, struct store_request *r)
 	if (w && r->status == STATUS_OK) {
 		w->storing = false;
 		w->row = r->seq;
+		pledge_drop(&w->pledge);
 		left_tell(self, c);
 	} else if (w) {
 		w->storing = false;

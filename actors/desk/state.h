@@ -45,6 +45,9 @@ void desk_schedule(struct desk *self, struct conversation *c);
 void desk_times(const struct desk *self, struct conversation_times *out);
 /* Sends a stanza on its way past all mediation. Takes s. */
 void desk_send(struct desk *self, struct stanza *s, struct jid *from, struct jid *to, uint32_t flags);
+/* The same; takes the pledge over, which may be NULL. */
+void desk_send_owed(struct desk *self, struct stanza *s, struct jid *from, struct jid *to, uint32_t flags,
+		    struct pledge **pledge);
 /* An error back to who sent it (none for what is not answered); clears *p. */
 void desk_bounce(struct desk *self, struct packet *p, enum stanza_error condition, const char *text);
 /* Frees words that need no owner any more, with their rows. */

@@ -35,7 +35,7 @@ static void show_word(struct desk *self, struct conversation *c, struct word *w)
 	conversation_show(c, w, sent);
 	if (robot)
 		metric_inc(METRIC_desk_to_robot);
-	desk_send(self, sent, w->from, robot ? a->best : a->bare, 0);
+	desk_send_owed(self, sent, w->from, robot ? a->best : a->bare, 0, &w->pledge);
 }
 
 void traffic_show_words(struct desk *self, struct conversation *c)
@@ -107,6 +107,8 @@ static void keep_word(struct desk *self, struct conversation *c, struct packet *
 			    "留言已满，请稍后再试 / too many messages are waiting already");
 		return;
 	}
+	w->pledge = p->pledge;
+	p->pledge = NULL;
 	desk_drop_words(self, c, &dropped);
 	if (p->to && !c->seat && server_class(self->server, p->to) == CLASS_SEAT)
 		set_jid(&c->seat, jid_to_bare(p->to));
@@ -216,7 +218,8 @@ static void note_activity(struct desk *self, struct conversation *c, const struc
 static void deliver_to_visitor(struct desk *self, struct conversation *c, struct packet *p, bool body)
 {
 	note_activity(self, c, p->stanza, body && stanza_type(p->stanza) != STANZA_TYPE_ERROR);
-	desk_send(self, stanza_ref(p->stanza), face_of(self, c, c->owner), c->visitor, body ? 0 : PACKET_NO_STORE);
+	desk_send_owed(self, stanza_ref(p->stanza), face_of(self, c, c->owner), c->visitor, body ? 0 : PACKET_NO_STORE,
+		       &p->pledge);
 }
 
 static void bounce_late(struct desk *self, struct conversation *c, struct packet *p)

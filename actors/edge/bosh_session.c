@@ -36,15 +36,9 @@ static bool any_live(const struct list *l)
 
 static void tell_liveness(struct bosh_session *b, bool alive)
 {
-	struct shard_liveness *m;
-
 	b->quiet = !alive;
-	if (b->s.phase != STREAM_BOUND)
-		return;
-	m = MSG_NEW(shard_liveness, shard_liveness);
-	m->session = b->s.session;
-	m->alive = alive;
-	actor_send(server_shard(b->s.edge->server, b->s.full), &m);
+	if (b->s.phase == STREAM_BOUND)
+		stream_tell_liveness(&b->s, alive);
 }
 
 void bosh_session_touch(struct bosh_session *b)

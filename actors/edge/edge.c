@@ -16,6 +16,7 @@
 #include "actors/edge/bosh_session.h"
 #include "actors/edge/login.h"
 #include "actors/edge/negotiation.h"
+#include "actors/edge/sm.h"
 #include "actors/edge/stream.h"
 #include "runtime/io/listener.h"
 #include "runtime/log.h"
@@ -93,6 +94,14 @@ static void on_edge_deliver(struct edge *e, struct edge_deliver *m)
 	back = MSG_NEW(shard_undelivered, packet_msg);
 	back->packet = p;
 	actor_send(p.to ? server_shard(e->server, p.to) : m->m.from, &back);
+}
+
+static void on_edge_handled(struct edge *e, struct edge_handled *m)
+{
+	struct stream *s = edge_find(e, m->slot, m->gen);
+
+	if (s && s->sm)
+		sm_handled(s, m->number);
 }
 
 static void on_edge_bound(struct edge *e, struct edge_bound *m)
@@ -197,6 +206,7 @@ static void on_edge_shutdown(struct edge *e, struct edge_signal *m UNUSED)
 	for (size_t i = 0; i < e->listener_count; i++)
 		listener_stop(e->listeners[i].listener);
 	map_each(e->bosh, close_session, NULL);
+	sm_shut(e);
 	LIST_EACH_SAFE(it, tmp, &e->connections) {
 		struct edge_connection *c = CONTAINER_OF(it, struct edge_connection, all);
 
@@ -211,6 +221,7 @@ static void on_turn_end(void *state)
 	struct edge *e = state;
 
 	bosh_turn_end(e);
+	sm_turn_end(e);
 	send_leaving(e);
 }
 
@@ -259,6 +270,7 @@ static void edge_free(struct edge *e)
 		listener_free(e->listeners[i].listener);
 	free(e->listeners);
 	map_free(e->bosh);
+	map_free(e->resumable);
 	edge_shared_free(e->shared);
 	buf_fini(&e->scratch);
 	free(e->slots);
@@ -272,6 +284,7 @@ static void on_stop(void *state)
 	while (!list_empty(&e->connections))
 		connection_free(CONTAINER_OF(e->connections.next, struct edge_connection, all));
 	free_sessions(e);
+	sm_free_all(e);
 	if (e->pool) { /* it has started */
 		wheel_free(e->wheel);
 		xml_pool_free(e->pool);
@@ -319,12 +332,15 @@ struct edge *edge_new(const struct server *server, unsigned worker, char **error
 	e->tick_ms = NO_TICK;
 	e->slot_free = UINT32_MAX;
 	e->bosh = map_new();
+	e->resumable = map_new();
 	e->shared = edge_shared_new(server->conf);
 	list_init(&e->connections);
 	list_init(&e->unauthenticated);
 	list_init(&e->leaving);
 	list_init(&e->answering);
 	list_init(&e->dead);
+	list_init(&e->sleepers);
+	list_init(&e->buried);
 	if (!open_listeners(e, error)) {
 		edge_free(e);
 		return NULL;

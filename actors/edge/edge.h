@@ -21,7 +21,12 @@ struct edge_deliver {
 	struct link link;
 	struct packet packet;
 	uint64_t receipt; /* not 0: tell the shard (SHARD_WRITTEN) when this has been written out: TCP and WebSocket
-			     handed to the kernel, BOSH acknowledged by the client */
+			     handed to the kernel; BOSH and stream management acknowledged by the client */
+};
+struct edge_handled { /* a stanza of this client, by its number in the stream (actors/pledge.h) */
+	struct msg m;
+	uint32_t slot, gen;
+	uint64_t number;
 };
 struct edge_bound { /* answer to SHARD_BIND */
 	struct msg m;
@@ -52,6 +57,8 @@ void edge_move_drop(struct msg *m);
 #define EDGE_PROTOCOL(M) \
 	M(EDGE_DELIVER, edge_deliver, edge_deliver, edge_deliver_drop, "Write a stanza to this client.") \
 	M(EDGE_BOUND, edge_bound, edge_bound, edge_bound_drop, "The shard has bound (or refused) a resource.") \
+	M(EDGE_HANDLED, edge_handled, edge_handled, NULL, \
+	  "A stanza of a client with stream management is stored, in its receiver's queue, or answered.") \
 	M(EDGE_CLOSE, edge_close, edge_close, NULL, "Close this client's stream, with a stream error or without.") \
 	M(EDGE_MOVE, edge_move, edge_move, edge_move_drop, "Take over a connection from another worker.") \
 	M(EDGE_AUTH, edge_auth, auth_request, auth_request_drop, "A login check comes home.") \

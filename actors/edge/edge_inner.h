@@ -9,6 +9,7 @@
 #include "runtime/mem/wheel.h"
 
 struct pages;
+struct sm_grave;
 struct stream;
 struct throttle;
 
@@ -57,6 +58,10 @@ struct edge {
 	struct edge_slot *slots; /* streams by link */
 	uint32_t slot_count, slot_free;
 	struct map *bosh; /* BOSH sessions by sid */
+	struct map *resumable; /* streams by id of their stream management (sm.h) */
+	struct list sleepers;  /* of those, the ones without a connection */
+	struct sm_grave *graves; /* sessions nobody resumed in time; NULL until there is one */
+	unsigned grave_count;
 	struct list connections;
 	struct list unauthenticated; /* of those, oldest first */
 	unsigned unauthenticated_count;
@@ -64,6 +69,7 @@ struct edge {
 	struct list leaving;  /* connections that move to another worker */
 	struct list answering; /* BOSH sessions that may have something to answer */
 	struct list dead;     /* BOSH sessions to free */
+	struct list buried;   /* sleepers to free */
 };
 
 /* Sets or moves a deadline; 0 clears it. */

@@ -66,6 +66,9 @@ void limits_regimes(const struct config *conf, struct regime out[REGIMES])
 	REGIME(visitor, VISITOR);
 	REGIME(user, USER);
 	REGIME(robot, ROBOT);
+	out[REGIME_VISITOR].unacknowledged = narrow(conf->limit_visitor_unacked);
+	out[REGIME_USER].unacknowledged = narrow(conf->limit_user_unacked);
+	out[REGIME_ROBOT].unacknowledged = narrow(conf->limit_robot_unacked);
 }
 
 void limits_http(const struct config *conf, struct http_limits *out)

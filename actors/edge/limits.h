@@ -15,6 +15,7 @@ struct regime {
 	struct xml_limits body; /* one BOSH body: a few stanzas and their wrapper */
 	struct conn_limits conn;
 	struct websocket_limits websocket;
+	uint32_t unacknowledged; /* stanzas of a client with stream management; 0 = no limit */
 	uint32_t byte_rate, byte_burst, stanza_rate, stanza_burst; /* per second; rate 0 = no limit */
 };
 

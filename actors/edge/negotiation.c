@@ -1,6 +1,7 @@
 #include "actors/edge/negotiation.h"
 
 #include "actors/edge/login.h"
+#include "actors/edge/sm.h"
 #include "actors/edge/wrap.h"
 #include "runtime/metric.h"
 #include "runtime/outside.h"
@@ -109,6 +110,8 @@ static void send_features(struct stream *s)
 		}
 		if (plugins[CONFIG_PLUGIN_roster])
 			builder_leaf(b, "ver", NS_ROSTERVER, SPAN_NONE);
+		if (sm_possible(s))
+			builder_leaf(b, "sm", NS_SM, SPAN_NONE);
 	}
 	builder_close(b);
 	s->ops->element(s, builder_finish(b));
@@ -175,6 +178,8 @@ static void before_login(struct stream *s, const struct stanza *el)
 		login_element(s, el);
 	else if (span_is(ns, NS_TLS))
 		starttls(s, el);
+	else if (span_is(ns, NS_SM) && sm_possible(s))
+		sm_refuse(s, STANZA_ERROR_UNEXPECTED_REQUEST, NULL);
 	else if (stanza_kind(el) != STANZA_OTHER)
 		stream_fail(s, STREAM_ERROR_NOT_AUTHORIZED, NULL);
 	else
@@ -189,8 +194,13 @@ static void reply_error(struct stream *s, const struct stanza *el, enum stanza_e
 
 	builder_reset(b);
 	error = stanza_make_error(b, el, SPAN_NONE, to, condition, NULL);
-	if (error)
+	if (error && s->sm) { /* it counts */
+		struct packet p = { .stanza = error, .to = jid_ref(s->full) };
+
+		stream_deliver(s, &p, 0);
+	} else if (error) {
 		s->ops->element(s, error);
+	}
 }
 
 static void ask_shard(struct stream *s, struct stanza *request, struct span resource)
@@ -220,6 +230,13 @@ static void before_bind(struct stream *s, struct stanza *el)
 	struct span resource = SPAN_NONE;
 	struct jid *full;
 
+	if (span_is(stanza_ns(el, STANZA_TOP), NS_SM) && sm_possible(s)) {
+		if (stanza_el_is(el, STANZA_TOP, "resume", NS_SM))
+			sm_resume(s, el);
+		else
+			sm_refuse(s, STANZA_ERROR_UNEXPECTED_REQUEST, NULL);
+		return;
+	}
 	if (stanza_kind(el) == STANZA_OTHER && !span_is(stanza_ns(el, STANZA_TOP), NS_SASL)) {
 		other_element(s, el);
 		return;
@@ -300,7 +317,8 @@ static bool binds_again(const struct stanza *el)
 	       stanza_child(el, STANZA_TOP, "bind", NS_BIND) != STANZA_NO_EL;
 }
 
-static void stanza_in(struct stream *s, struct stanza *el)
+/* False: it was answered here. number: under stream management, 0 without. */
+static bool stanza_in(struct stream *s, struct stanza *el, uint64_t number)
 {
 	struct span to_text = stanza_to(el);
 	struct jid *to = NULL;
@@ -308,40 +326,50 @@ static void stanza_in(struct stream *s, struct stanza *el)
 
 	if (!from_ok(s, stanza_from(el))) {
 		stream_fail(s, STREAM_ERROR_INVALID_FROM, NULL);
-		return;
+		return false;
 	}
 	/* RFC 6120 8.1.3: without an id nobody could tell what the answer belongs to. */
 	if (stanza_kind(el) == STANZA_IQ && !stanza_attr(el, STANZA_TOP, "id").p) {
 		reply_error(s, el, STANZA_ERROR_BAD_REQUEST);
-		return;
+		return false;
 	}
 	if (binds_again(el)) {
 		reply_error(s, el, STANZA_ERROR_NOT_ALLOWED);
-		return;
+		return false;
 	}
 	if (to_text.p) {
 		to = jid_parse(to_text);
 		if (!to) {
 			reply_error(s, el, STANZA_ERROR_JID_MALFORMED);
-			return;
+			return false;
 		}
 	}
 	m = MSG_NEW(shard_inbound, shard_inbound);
 	m->session = s->session;
 	m->packet = packet_make(stanza_ref(el), s->full, to, 0);
+	if (number)
+		m->packet.pledge = pledge_new(s->edge->self, s->slot, s->gen, number);
 	jid_unref(to);
 	actor_send(server_shard(s->edge->server, s->full), &m);
+	return true;
 }
 
 static void bound_element(struct stream *s, struct stanza *el)
 {
+	uint64_t number;
+
 	if (stanza_kind(el) == STANZA_OTHER) {
-		other_element(s, el);
+		if (span_is(stanza_ns(el, STANZA_TOP), NS_SM) && sm_possible(s))
+			sm_element(s, el);
+		else
+			other_element(s, el);
 		return;
 	}
+	number = s->sm ? sm_count(s->sm) : 0;
 	metric_inc(METRIC_stanzas_in);
 	shaper_take(&s->shaper, s->regime, actor_now_ms(), 0, 1);
-	stanza_in(s, el);
+	if (!stanza_in(s, el, number) && number && s->sm)
+		sm_handled(s, number);
 	stream_check_flow(s);
 }
 

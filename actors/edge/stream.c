@@ -3,12 +3,12 @@
 #include <stdlib.h>
 
 #include "actors/edge/login.h"
+#include "actors/edge/sm.h"
 #include "actors/edge/throttle.h"
 #include "runtime/log.h"
 #include "runtime/metric.h"
 #include "xmpp/ns.h"
 
-#define NO_SLOT UINT32_MAX
 #define PRESSED_RETRY_MS 50 /* how soon a client is looked at again whose shard or own output is behind */
 
 /* --- slots --- */
@@ -19,7 +19,7 @@ static uint32_t grow_slots(struct edge *e)
 
 	e->slots = xrealloc(e->slots, count * sizeof(*e->slots));
 	for (uint32_t i = first; i < count; i++)
-		e->slots[i] = (struct edge_slot){ NULL, 1, i + 1 < count ? i + 1 : NO_SLOT };
+		e->slots[i] = (struct edge_slot){ NULL, 1, i + 1 < count ? i + 1 : STREAM_NO_SLOT };
 	e->slot_count = count;
 	return first;
 }
@@ -30,7 +30,7 @@ void stream_enter(struct stream *s)
 {
 	struct edge *e = s->edge;
 
-	if (e->slot_free == NO_SLOT)
+	if (e->slot_free == STREAM_NO_SLOT)
 		e->slot_free = grow_slots(e);
 	s->slot = e->slot_free;
 	e->slot_free = e->slots[s->slot].next_free;
@@ -45,12 +45,35 @@ void stream_leave(struct stream *s)
 {
 	struct edge *e = s->edge;
 
-	if (s->slot == NO_SLOT)
+	if (s->slot == STREAM_NO_SLOT)
 		return;
 	edge_timer_set(e, &s->timer, 0);
 	e->slots[s->slot] = (struct edge_slot){ NULL, s->gen + 1, e->slot_free };
 	e->slot_free = s->slot;
-	s->slot = NO_SLOT;
+	s->slot = STREAM_NO_SLOT;
+}
+
+void stream_take_over(struct stream *s, struct stream *from)
+{
+	struct edge *e = s->edge;
+
+	ASSERT(from->bound && !from->reported && !s->bound && !s->pending.first && !from->pending.first);
+	stream_leave(s);
+	edge_timer_set(e, &from->timer, 0);
+	s->slot = from->slot;
+	s->gen = from->gen;
+	e->slots[s->slot].stream = s;
+	from->slot = STREAM_NO_SLOT;
+	s->full = from->full;
+	s->session = from->session;
+	s->sm = from->sm;
+	s->bound = true;
+	from->full = NULL;
+	from->sm = NULL;
+	from->bound = false;
+	wheel_node_init(&s->timer.node);
+	s->timer.fire = on_timer;
+	s->phase = STREAM_BOUND;
 }
 
 void stream_rename(struct stream *s)
@@ -73,7 +96,7 @@ void stream_init(struct stream *s, const struct stream_ops *ops, struct edge *e,
 		.listener = listener,
 		.regime = &e->shared->regimes[REGIME_PREAUTH],
 		.phase = STREAM_OPENING,
-		.slot = NO_SLOT,
+		.slot = STREAM_NO_SLOT,
 		.peer = *peer,
 		.heard_ms = actor_now_ms(),
 	};
@@ -89,8 +112,10 @@ void stream_fini(struct stream *s)
 		free(p);
 	}
 	login_free(s->login);
+	sm_free(s->sm);
 	jid_unref(s->full);
 	s->login = NULL;
+	s->sm = NULL;
 	s->full = NULL;
 }
 
@@ -117,7 +142,7 @@ void stream_resume(struct stream *s, enum stream_pause why)
 static uint64_t flow_wait_ms(const struct stream *s, uint64_t now)
 {
 	uint64_t wait = shaper_wait_ms(&s->shaper, s->regime, now);
-	bool behind = (s->conn && conn_is_full(s->conn)) ||
+	bool behind = (s->conn && conn_is_full(s->conn)) || (s->sm && sm_is_behind(s->sm)) ||
 		      (s->phase == STREAM_BOUND && actor_is_pressed(server_shard(s->edge->server, s->full)));
 
 	return behind && wait < PRESSED_RETRY_MS ? PRESSED_RETRY_MS : wait;
@@ -158,12 +183,14 @@ void stream_rearm(struct stream *s)
 {
 	uint64_t at = 0;
 
-	if (s->slot == NO_SLOT)
+	if (s->slot == STREAM_NO_SLOT)
 		return;
 	if (s->login) {
 		earliest(&at, s->login->bind_by_ms);
 		earliest(&at, s->login->check_by_ms);
 	}
+	if (s->sm)
+		earliest(&at, sm_deadline(s->sm));
 	earliest(&at, s->flow_until_ms);
 	earliest(&at, s->ops->deadline(s));
 	/* A deadline that moved away is left to fire and be set again: activity costs no timer work. */
@@ -179,6 +206,8 @@ static void on_timer(struct edge_timer *t)
 	flow_due(s, now);
 	if (s->login && s->phase != STREAM_CLOSING)
 		login_due(s, now);
+	if (s->sm)
+		sm_due(s, now);
 	s->ops->due(s, now);
 	stream_rearm(s);
 }
@@ -209,7 +238,7 @@ struct pending *pending_pop(struct pending_list *l)
 	return node;
 }
 
-static void tell_written(struct stream *s, uint64_t receipt)
+void stream_tell_written(struct stream *s, uint64_t receipt)
 {
 	struct shard_written *m;
 
@@ -218,6 +247,15 @@ static void tell_written(struct stream *s, uint64_t receipt)
 	m = MSG_NEW(shard_written, shard_written);
 	m->session = s->session;
 	m->receipt = receipt;
+	actor_send(server_shard(s->edge->server, s->full), &m);
+}
+
+void stream_tell_liveness(struct stream *s, bool alive)
+{
+	struct shard_liveness *m = MSG_NEW(shard_liveness, shard_liveness);
+
+	m->session = s->session;
+	m->alive = alive;
 	actor_send(server_shard(s->edge->server, s->full), &m);
 }
 
@@ -234,11 +272,23 @@ static void report_closed(struct stream *s)
 	actor_send(server_shard(s->edge->server, s->full), &m);
 }
 
+/* Somebody waits for what becomes of it. An answer of the edge itself has no sender. */
+static bool is_owed(const struct packet *p)
+{
+	enum stanza_type type;
+
+	if (!p->stanza || !p->from)
+		return false;
+	type = stanza_type(p->stanza);
+	return stanza_kind(p->stanza) == STANZA_MESSAGE ||
+	       (stanza_kind(p->stanza) == STANZA_IQ && (type == STANZA_TYPE_GET || type == STANZA_TYPE_SET));
+}
+
 void stream_give_back(struct stream *s, struct packet *p)
 {
 	struct packet_msg *m;
 
-	if (!p->stanza || stanza_kind(p->stanza) != STANZA_MESSAGE || !s->full) {
+	if (!is_owed(p) || !s->full) {
 		packet_clear(p);
 		return;
 	}
@@ -253,7 +303,11 @@ void stream_deliver(struct stream *s, struct packet *p, uint64_t receipt)
 {
 	if (s->phase == STREAM_BOUND) {
 		metric_inc(METRIC_stanzas_out);
-		s->ops->deliver(s, p, receipt);
+		pledge_drop(&p->pledge); /* it is in its receiver's queue */
+		if (s->sm)
+			sm_deliver(s, p, receipt);
+		else
+			s->ops->deliver(s, p, receipt);
 	} else if (s->pending.first) {
 		pending_add(&s->pending, p, 0, UINT64_MAX); /* goes back in order behind those before it */
 	} else {
@@ -274,7 +328,7 @@ void stream_written(struct stream *s, uint64_t mark)
 	while (s->pending.first && s->pending.first->mark <= mark) {
 		struct pending *node = pending_pop(&s->pending);
 
-		tell_written(s, node->receipt);
+		stream_tell_written(s, node->receipt);
 		packet_clear(&node->packet);
 		free(node);
 	}
@@ -295,7 +349,7 @@ enum close_reason stream_reason(enum stream_error error)
 	}
 }
 
-static struct stanza *make_error(struct edge *e, enum stream_error error, const char *text)
+static struct stanza *make_error(struct edge *e, enum stream_error error, const char *text, const struct stanza *detail)
 {
 	struct builder *b = xml_pool_builder(e->pool);
 
@@ -304,11 +358,13 @@ static struct stanza *make_error(struct edge *e, enum stream_error error, const 
 	builder_leaf(b, stream_error_text(error), NS_STREAMS, SPAN_NONE);
 	if (text)
 		builder_leaf(b, "text", NS_STREAMS, span_of(text));
+	if (detail)
+		builder_copy(b, detail, STANZA_TOP);
 	builder_close(b);
 	return builder_finish(b);
 }
 
-void stream_fail(struct stream *s, enum stream_error error, const char *text)
+static void fail(struct stream *s, enum stream_error error, const char *text, const struct stanza *detail)
 {
 	char peer[ADDRESS_TEXT_MAX];
 
@@ -323,9 +379,20 @@ void stream_fail(struct stream *s, enum stream_error error, const char *text)
 		address_text(&s->peer, peer);
 		LOG_DEBUG("edge", "stream of %s (%s) ends: %s", s->full ? s->full->text : "nobody", peer,
 			  stream_error_text(error));
-		s->ops->close(s, error, make_error(s->edge, error, text));
+		s->ops->close(s, error, make_error(s->edge, error, text, detail));
 	}
 	stream_end(s, stream_reason(error));
+}
+
+void stream_fail(struct stream *s, enum stream_error error, const char *text)
+{
+	fail(s, error, text, NULL);
+}
+
+void stream_fail_detail(struct stream *s, enum stream_error error, struct stanza *detail)
+{
+	fail(s, error, NULL, detail);
+	stanza_unref(detail);
 }
 
 void stream_end(struct stream *s, enum close_reason reason)
@@ -341,6 +408,8 @@ void stream_end(struct stream *s, enum close_reason reason)
 		s->anonymous = false;
 		throttle_release(s->edge->shared->throttle, THROTTLE_ANONYMOUS, &s->peer);
 	}
+	if (s->sm)
+		sm_end(s);
 	if (!s->pending.first)
 		report_closed(s);
 }

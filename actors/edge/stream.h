@@ -5,7 +5,8 @@
  *
  * Invariants:
  * 1. A message handed to the stream is owned by its pending list (or the transport's queue) until it was written out
- *    (TCP, WebSocket) or acknowledged (BOSH); when the stream ends before that, it goes back to the shard, in order.
+ *    (TCP, WebSocket) or acknowledged (BOSH, stream management); when the stream ends before that, it goes back to the
+ *    shard, in order.
  * 2. A bound session is reported closed exactly once, after its returned messages.
  * 3. Once the stream is STREAM_CLOSING no input reaches the shard. */
 #include "actors/edge/edge_inner.h"
@@ -31,6 +32,8 @@ struct stream_ops {
 	void (*header)(struct stream *s, struct span from, struct span id, struct span lang);
 	void (*element)(struct stream *s, struct stanza *el); /* server-made; takes el */
 	void (*deliver)(struct stream *s, struct packet *p, uint64_t receipt); /* takes *p */
+	/* Writes a stanza and remembers nothing: under stream management sm.c does that. NULL: no stream management. */
+	void (*write)(struct stream *s, const struct packet *p);
 	/* Writes `error` (NULL = none; takes it) and the end of the stream, then ends the connection in an orderly
 	 * way. */
 	void (*close)(struct stream *s, enum stream_error condition, struct stanza *error);
@@ -52,6 +55,9 @@ struct pending_list {
 };
 
 struct login; /* only until the resource is bound */
+struct sm;
+
+#define STREAM_NO_SLOT UINT32_MAX
 
 struct stream {
 	const struct stream_ops *ops;
@@ -61,6 +67,7 @@ struct stream {
 	const struct config_vhost *vhost; /* pinned by the first header */
 	const struct regime *regime;
 	struct login *login;
+	struct sm *sm; /* stream management; NULL = off */
 	struct jid *full; /* from bind on */
 	uint64_t session;
 	struct pending_list pending;
@@ -81,6 +88,9 @@ void stream_leave(struct stream *s);
 /* The other names of this stream become stale: answers still on their way do not reach it. */
 void stream_rename(struct stream *s);
 struct link stream_link(const struct stream *s);
+/* The bound session of `from` goes on in s: its names, its link and what waits for acknowledgements. Neither has a
+ * pending message. `from` is an unbound stream afterwards; the caller ends it. */
+void stream_take_over(struct stream *s, struct stream *from);
 /* After stream_gone. */
 void stream_fini(struct stream *s);
 
@@ -100,7 +110,10 @@ void stream_deliver(struct stream *s, struct packet *p, uint64_t receipt);
 /* Remembers what was written but is not out yet; forgets all else. Takes *p. */
 void stream_track(struct stream *s, struct packet *p, uint64_t receipt, uint64_t mark);
 void stream_written(struct stream *s, uint64_t mark); /* all up to mark are out */
-void stream_give_back(struct stream *s, struct packet *p); /* a message to its shard as undelivered; takes *p */
+/* A message, or a request that needs an answer, to its shard as undelivered; takes *p. */
+void stream_give_back(struct stream *s, struct packet *p);
+void stream_tell_written(struct stream *s, uint64_t receipt);
+void stream_tell_liveness(struct stream *s, bool alive);
 
 void pending_add(struct pending_list *l, struct packet *p, uint64_t receipt, uint64_t mark); /* takes *p */
 struct pending *pending_pop(struct pending_list *l);
@@ -108,6 +121,8 @@ struct pending *pending_pop(struct pending_list *l);
 enum close_reason stream_reason(enum stream_error error);
 /* Ends the stream with an error or (STREAM_ERROR_NONE) without. */
 void stream_fail(struct stream *s, enum stream_error error, const char *text);
+/* The same with a condition of an application's own in it. Takes detail, an element without content. */
+void stream_fail_detail(struct stream *s, enum stream_error error, struct stanza *detail);
 /* The stream is over; what was written may still go out. */
 void stream_end(struct stream *s, enum close_reason reason);
 /* The transport is gone: everything not written out goes back, the session is reported closed, the slot is free. */

@@ -7,6 +7,7 @@
 
 #include "actors/edge/login.h"
 #include "actors/edge/negotiation.h"
+#include "actors/edge/sm.h"
 #include "actors/edge/wrap.h"
 #include "runtime/metric.h"
 
@@ -125,6 +126,7 @@ static void on_end(void *ctx, enum conn_end why)
 
 	if (why == CONN_END_STALLED)
 		metric_inc(METRIC_limits_hit);
+	sm_sleep(&t->s, CLOSE_SOCKET_LOST);
 	stream_gone(&t->s, CLOSE_SOCKET_LOST);
 	connection_free(&t->c);
 }
@@ -146,11 +148,16 @@ static void write_element(struct stream *s, struct stanza *el)
 	stanza_unref(el);
 }
 
-static void deliver(struct stream *s, struct packet *p, uint64_t receipt)
+static void write_packet(struct stream *s, const struct packet *p)
 {
 	stanza_write(conn_out(s->conn), p->stanza, p->from ? jid_full(p->from) : SPAN_NONE,
 		     p->to ? jid_full(p->to) : SPAN_NONE, STANZA_FORM_STREAM);
 	conn_flush_later(s->conn);
+}
+
+static void deliver(struct stream *s, struct packet *p, uint64_t receipt)
+{
+	write_packet(s, p);
 	stream_track(s, p, receipt, conn_queued(s->conn));
 }
 
@@ -216,6 +223,7 @@ static void due(struct stream *s, uint64_t now)
 	if (s->phase != STREAM_BOUND)
 		return;
 	if (conf->tcp_max_inactivity && now >= s->heard_ms + (uint64_t)conf->tcp_max_inactivity * 1000) {
+		sm_sleep(s, CLOSE_INACTIVITY);
 		stream_fail(s, STREAM_ERROR_CONNECTION_TIMEOUT, NULL);
 	} else if (now >= deadline(s)) {
 		/* One space: a dead line shows when nobody acknowledges it. */
@@ -229,6 +237,7 @@ static const struct stream_ops ops = {
 	.header = write_header,
 	.element = write_element,
 	.deliver = deliver,
+	.write = write_packet,
 	.close = close_stream,
 	.pause = pause_input,
 	.resume = resume_input,

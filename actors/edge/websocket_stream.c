@@ -6,6 +6,7 @@
 
 #include "actors/edge/login.h"
 #include "actors/edge/negotiation.h"
+#include "actors/edge/sm.h"
 #include "actors/edge/wrap.h"
 #include "runtime/metric.h"
 #include "runtime/outside.h"
@@ -81,6 +82,7 @@ static void on_close(void *ctx, int code UNUSED)
 	struct ws *w = ctx;
 
 	/* A page that is left closes the socket without <close/>: for the desk that is a lost line. */
+	sm_sleep(&w->s, CLOSE_SOCKET_LOST);
 	stream_end(&w->s, CLOSE_SOCKET_LOST);
 	conn_close(w->c.conn);
 }
@@ -121,6 +123,7 @@ static void on_end(void *ctx, enum conn_end why)
 
 	if (why == CONN_END_STALLED)
 		metric_inc(METRIC_limits_hit);
+	sm_sleep(&w->s, CLOSE_SOCKET_LOST);
 	stream_gone(&w->s, CLOSE_SOCKET_LOST);
 	connection_free(&w->c);
 }
@@ -168,9 +171,14 @@ static void write_element(struct stream *s, struct stanza *el)
 	stanza_unref(el);
 }
 
-static void deliver(struct stream *s, struct packet *p, uint64_t receipt)
+static void write_packet(struct stream *s, const struct packet *p)
 {
 	send_stanza(s, p->stanza, p->from ? jid_full(p->from) : SPAN_NONE, p->to ? jid_full(p->to) : SPAN_NONE);
+}
+
+static void deliver(struct stream *s, struct packet *p, uint64_t receipt)
+{
+	write_packet(s, p);
 	stream_track(s, p, receipt, conn_queued(s->conn));
 }
 
@@ -227,6 +235,7 @@ static void due(struct stream *s, uint64_t now)
 	if (!at || now < at)
 		return;
 	if (w->unanswered == PINGS_UNANSWERED_MAX) {
+		sm_sleep(s, CLOSE_INACTIVITY);
 		stream_fail(s, STREAM_ERROR_CONNECTION_TIMEOUT, NULL);
 		return;
 	}
@@ -241,6 +250,7 @@ static const struct stream_ops ops = {
 	.header = write_header,
 	.element = write_element,
 	.deliver = deliver,
+	.write = write_packet,
 	.close = close_stream,
 	.pause = pause_input,
 	.resume = resume_input,

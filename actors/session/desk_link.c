@@ -34,7 +34,8 @@ void desk_link_liveness(struct passage *p)
 	tell(p, p->session->full, absent ? VISITOR_ABSENT : VISITOR_PRESENT, CLOSE_SOCKET_LOST);
 }
 
-/* Highest priority, and of equals the one that came last (live-chat 2.5). */
+/* A client whose line was lost takes no chats; when no other is there, the pool holds those it has (live-chat 4.1).
+ * Highest priority, and of equals the one that came last (live-chat 2.5). */
 static struct session *best_of(const struct passage *p)
 {
 	struct session *best = NULL;
@@ -43,7 +44,7 @@ static struct session *best_of(const struct passage *p)
 		struct session *s = CONTAINER_OF(it, struct session, link);
 		int priority = session_priority(p->users, s);
 
-		if (!session_is_available(p->users, s) || priority < 0)
+		if (!session_is_available(p->users, s) || priority < 0 || session_is_asleep(s))
 			continue;
 		if (!best || priority > session_priority(p->users, best) ||
 		    (priority == session_priority(p->users, best) && s->available_order > best->available_order))

@@ -321,6 +321,7 @@ static void on_shard_liveness(struct shard *self, struct shard_liveness *m)
 	s->alive = m->alive;
 	p = passage_of(self, user, s);
 	desk_link_liveness(&p);
+	desk_link_agent(&p, true);
 	replace_silent(self, user);
 	settle(self, user);
 }
@@ -382,7 +383,7 @@ static void on_shard_undelivered(struct shard *self, struct packet_msg *m)
 {
 	struct session *s = users_session(&self->users, m->session);
 
-	if (!m->packet.to || stanza_kind(m->packet.stanza) != STANZA_MESSAGE)
+	if (!m->packet.to || (stanza_kind(m->packet.stanza) != STANZA_MESSAGE && needs_somebody(m->packet.stanza)))
 		return;
 	m->packet.flags |= PACKET_RETURNED;
 	if (s) /* bound for a moment yet: its SHARD_CLOSED is next */

@@ -39,7 +39,9 @@ struct shard_written {
 	struct msg m;
 	uint64_t session, receipt;
 };
-struct shard_liveness { /* BOSH: no request has been open for a second (alive = false), or one is again */
+/* BOSH: no request has been open for a second (alive = false), or one is again. Stream management: the line was lost and the
+ * session waits to be resumed, or it has been. */
+struct shard_liveness {
 	struct msg m;
 	uint64_t session;
 	bool alive;
@@ -68,7 +70,7 @@ void shard_contact_drop(struct msg *m);
 	M(SHARD_UNDELIVERED, shard_undelivered, packet_msg, packet_msg_drop, \
 	  "A stanza comes back: its connection closed before it was written out.") \
 	M(SHARD_WRITTEN, shard_written, shard_written, NULL, "A stanza with a receipt was written out.") \
-	M(SHARD_LIVENESS, shard_liveness, shard_liveness, NULL, "A BOSH client stopped or resumed polling.") \
+	M(SHARD_LIVENESS, shard_liveness, shard_liveness, NULL, "A client fell silent (BOSH: polls no more, stream management: lost its line) or is back.") \
 	M(SHARD_CLOSED, shard_closed, shard_closed, NULL, "A client's connection is gone (after its UNDELIVERED).") \
 	M(SHARD_STORED, shard_stored, store_request, store_request_drop, "A store operation comes home.") \
 	M(SHARD_CONTACT, shard_contact, shard_contact, shard_contact_drop, \

@@ -21,7 +21,7 @@ struct session {
 	struct link client;       /* as the edge names it */
 	uint64_t handle;          /* as the edge names us */
 	enum transport transport;
-	bool alive;               /* BOSH: a request is open or was a moment ago */
+	bool alive;               /* see struct shard_liveness */
 	bool is_interested;       /* asked for the roster: gets pushes */
 	bool is_announced;        /* sent its own initial presence */
 	bool saw_requests;        /* got the subscription requests that wait for an answer */
@@ -111,6 +111,11 @@ void session_free(struct session *s);
 void session_inherit(struct session *s, struct session *old);
 
 struct session *user_resource(const struct user *user, const struct jid *full); /* NULL = not bound */
+/* Its line was lost; what it is sent waits for it to be resumed. A BOSH client between two polls is not asleep. */
+static inline bool session_is_asleep(const struct session *s)
+{
+	return !s->alive && s->transport != TRANSPORT_BOSH;
+}
 bool user_is_alive(const struct user *user); /* some session is */
 /* Gets messages to the bare JID, or would if its priority were not negative. Without the plugin presence-state, and for
  * visitors always, every bound session does: old widgets send no presence at all. */

@@ -64,6 +64,34 @@ class Slixmpp(unittest.IsolatedAsyncioTestCase):
             await bob.go()
             await alice.go()
 
+    async def test_a_cut_line_is_resumed(self):
+        with Server() as server:
+            server.account("alice@localhost", "secret").account("bob@localhost", "secret")
+            alice, bob = Peer(server, "alice@localhost/desk", "secret"), Peer(server, "bob@localhost/phone", "secret")
+            alice.register_plugin("xep_0198")
+            enabled = alice.wait("sm_enabled")
+            await alice.come()
+            await bob.come()
+            await asyncio.wait_for(enabled, LIMIT)
+            alice.send_message("bob@localhost/phone", "before", mtype="chat")
+            self.assertEqual((await bob.message())["body"], "before")
+            resumed, gone, starts = alice.wait("session_resumed"), alice.wait("disconnected"), []
+            alice.add_event_handler("session_start", starts.append)
+            alice.transport.abort()
+            await asyncio.wait_for(gone, LIMIT)
+            bob.send_message("alice@localhost/desk", "in the gap", mtype="chat")
+            bob.send_message("alice@localhost", "in the gap too", mtype="chat")
+            alice.connect(("127.0.0.1", server.c2s), force_starttls=True)
+            await asyncio.wait_for(resumed, LIMIT)
+            self.assertEqual((await alice.message())["body"], "in the gap")
+            self.assertEqual((await alice.message())["body"], "in the gap too")
+            alice.send_message("bob@localhost/phone", "after", mtype="chat")
+            self.assertEqual((await bob.message())["body"], "after")
+            await asyncio.wait_for(alice["xep_0199"].ping("localhost"), LIMIT)
+            self.assertTrue(alice.inbox.empty() and bob.inbox.empty() and not starts)
+            await bob.go()
+            await alice.go()
+
     async def test_wrong_password(self):
         with Server() as server:
             server.account("alice@localhost", "secret")

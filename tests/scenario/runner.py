@@ -12,6 +12,9 @@
                                    what else the stanza has does not matter)
     NAME<< XML                     the same, and it must have come after the one matched last
     NAME- XML                      no stanza like this has come, up to the answer of a ping sent now
+    manage NAME                    switch stream management on (TCP, WebSocket); asked, the client acknowledges
+    resume NAME TRANSPORT JID PASSWORD [CONDITION]        log in again and go on with the session whose line was cut; or it is
+                                   refused. Stanzas are not sent again: {NAME.h} is what the server has
     end NAME [CONDITION]           the stream ends, with this stream error
     close NAME · kill NAME         end the stream properly · cut the line
     await METRIC VALUE             the server's counter has reached this value (what TCP cannot acknowledge is known so)
@@ -178,6 +181,18 @@ class Play:
         if failure != condition:
             raise Mismatch("login: %s instead of %s" % (failure, condition))
 
+    def do_manage(self, name):
+        self.inboxes[name].client.enable()
+
+    def do_resume(self, name, transport, jid, password, condition=None):
+        client = self.new(transport)
+        failure = client.resume(self.inboxes[name].client, jid.split("@")[0], password)
+        if failure != condition:
+            raise Mismatch("resume: %s instead of %s" % (failure, condition))
+        if not failure:
+            self.inboxes[name] = Inbox(client)
+            self.names[name + ".h"] = str(client.h)
+
     def do_end(self, name, condition=None):
         self.inboxes[name].end(condition)
 
@@ -197,6 +212,7 @@ class Play:
                 return
             if time.monotonic() > deadline:
                 raise Mismatch("it is at %s" % now)
+            time.sleep(0.01)  # the listener takes so many connections a second
 
     def do_restart(self, how=None):
         self.server.restart(signal.SIGKILL if how == "kill" else signal.SIGTERM)

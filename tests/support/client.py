@@ -21,6 +21,8 @@ BIND = "urn:ietf:params:xml:ns:xmpp-bind"
 HTTPBIND = "http://jabber.org/protocol/httpbind"
 FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 TLS = "urn:ietf:params:xml:ns:xmpp-tls"
+SM = "urn:xmpp:sm:3"
+STANZAS = ["{%s}%s" % (CLIENT, name) for name in ("message", "presence", "iq")]
 
 ENDED = object()
 TIMEOUT = 10
@@ -83,6 +85,39 @@ class Client:
                 return condition
             if element.tag == "{%s}error" % STREAM:
                 condition = element[0].tag.split("}")[1]
+
+    def enable(self):
+        """Stream management: from now on stanzas are counted; the id for resume() is kept in self.managed."""
+        self.send("<enable xmlns='%s' resume='true'/>" % SM)
+        self.expect(lambda e: e.tag == "{%s}enabled" % SM, "enabled")
+
+    def answer(self, element):
+        """Called for each element that came; counts, and acknowledges what it is asked for."""
+        if element.tag == "{%s}enabled" % SM:
+            self.managed = element.get("id")
+        elif self.managed and element.tag in STANZAS:
+            self.counted += 1
+        elif element.tag == "{%s}r" % SM and self.acknowledges:
+            self.send("<a xmlns='%s' h='%d'/>" % (SM, self.counted))
+
+    def resume(self, before, user, password):
+        """Logs in and goes on as `before`. Returns the condition of the refusal, or None."""
+        self.open()
+        self.expect(lambda e: e.tag == "{%s}features" % STREAM, "features")
+        assert self.authenticate(user, password) is None
+        self.open()
+        self.expect(lambda e: e.tag == "{%s}features" % STREAM, "features after login")
+        self.counted = before.counted
+        self.managed = before.managed
+        self.send("<resume xmlns='%s' previd='%s' h='%d'/>" % (SM, before.managed, before.counted))
+        answer = self.expect(lambda e: e.tag in ("{%s}resumed" % SM, "{%s}failed" % SM), "answer to resume")
+        if answer.tag == "{%s}failed" % SM:
+            return answer[0].tag.split("}")[1]
+        self.jid = before.jid
+        self.h = int(answer.get("h"))
+        return None
+
+    managed, counted, acknowledges, h = None, 0, True, 0
 
     def log_in(self, user=None, password=None, resource=None):
         """ANONYMOUS without a user, else PLAIN. Returns the failure condition, or None when bound."""
@@ -178,6 +213,7 @@ class Tcp(Client):
                     depth -= 1
                     if depth == 1:
                         root.remove(element)
+                        self.answer(element)
                         self.inbox.put(element)
                         if element.tag == self.stop_after:
                             self.stop_after = None
@@ -275,6 +311,7 @@ class WebSocket(Client):
                 self.last_text = payload.decode()
                 element = ET.fromstring(payload)
                 if element.tag not in ("{%s}open" % FRAMING, "{%s}close" % FRAMING):
+                    self.answer(element)
                     self.inbox.put(element)
             elif opcode == 8:
                 self.close_code = struct.unpack(">H", payload[:2])[0] if len(payload) >= 2 else None

@@ -37,15 +37,32 @@ static void on_bind(struct world *w, struct shard_bind *m)
 	actor_send(m->link.edge, &answer);
 }
 
+static void hold(struct world *w, struct msg *m)
+{
+	if (!w->holds_inbound)
+		return;
+	assert_true(w->held_count < ARRAY_LEN(w->held));
+	w->held[w->held_count++] = m;
+	actor_keep(m);
+}
+
+void world_let_go(struct world *w, unsigned index)
+{
+	msg_free(w->held[index]);
+	w->held[index] = NULL;
+	world_run(w);
+}
+
 static void shard_receive(void *state, struct msg *m)
 {
 	struct world *w = state;
 
 	if (m->kind == &shard_bind_kind)
 		on_bind(w, (struct shard_bind *)(void *)m);
-	else if (m->kind == &shard_inbound_kind)
+	else if (m->kind == &shard_inbound_kind) {
 		log_stanza(w, "INBOUND", &((struct shard_inbound *)(void *)m)->packet);
-	else if (m->kind == &shard_undelivered_kind)
+		hold(w, m);
+	} else if (m->kind == &shard_undelivered_kind)
 		log_stanza(w, "UNDELIVERED", &((struct packet_msg *)(void *)m)->packet);
 	else if (m->kind == &shard_closed_kind)
 		buf_addf(&w->log, "CLOSED session=%u reason=%d\n", (unsigned)((struct shard_closed *)(void *)m)->session,
@@ -149,6 +166,8 @@ void world_free(struct world *w)
 {
 	if (w->kept)
 		msg_free(&w->kept->m);
+	for (unsigned i = 0; i < w->held_count; i++)
+		msg_free(w->held[i]);
 	engine_stop();
 	xml_pool_free(w->pool);
 	w->conf->listener_count = w->listeners;

@@ -24,6 +24,9 @@ struct world {
 	bool silent;        /* auth and cookie actors do not answer: the request is in `kept` */
 	bool unavailable;
 	bool silent_shard;  /* no answer to SHARD_BIND */
+	bool holds_inbound; /* what the shard gets is not handled until world_let_go */
+	struct msg *held[2048];
+	unsigned held_count;
 	enum stanza_error bind_error;
 	struct auth_request *kept;
 	struct link link;   /* of the last SHARD_BIND */
@@ -39,6 +42,7 @@ void world_run(struct world *w);               /* until nothing is left to do no
 void world_pass(struct world *w, uint64_t ms); /* time goes by */
 /* The lines since the last call; "" when nothing came. */
 const char *world_log(struct world *w);
+void world_let_go(struct world *w, unsigned index); /* of w->held */
 void world_deliver(struct world *w, const char *xml, uint64_t receipt); /* to the client bound last */
 void world_close(struct world *w, enum stream_error error);
 void world_shutdown(struct world *w);

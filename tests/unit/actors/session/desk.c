@@ -215,6 +215,27 @@ static void the_silence_may_be_noticed_later_than_the_new_login(void **state)
 	world_free(w);
 }
 
+/* Stream management: the pool holds what it has and gives it nothing new; a client that is there decides. */
+static void a_seat_that_sleeps_takes_no_chats_and_is_no_loss_while_another_is_there(void **state)
+{
+	struct world *w = world_new(DESK);
+	unsigned s1 = client_online(w, "seat1@localhost", "1"), s2;
+
+	(void)state;
+	world_pool(w);
+	client_liveness(w, s1, false);
+	assert_has(world_pool(w), "lost=1");
+	client_liveness(w, s1, true);
+	assert_has(world_pool(w), "seat1@localhost/1");
+	s2 = client_online(w, "seat1@localhost", "2");
+	world_pool(w);
+	client_liveness(w, s2, false);
+	assert_has(world_pool(w), "seat1@localhost/1");
+	client_liveness(w, s1, false);
+	assert_has(world_pool(w), "lost=1");
+	world_free(w);
+}
+
 static void a_page_that_loads_again_is_no_departure(void **state)
 {
 	struct world *w = world_new(DESK);
@@ -445,6 +466,7 @@ int main(void)
 		cmocka_unit_test(the_desk_hears_of_visitors),
 		cmocka_unit_test(the_reason_is_that_of_the_last_session),
 		cmocka_unit_test(a_silent_visitor_is_absent_until_it_speaks),
+		cmocka_unit_test(a_seat_that_sleeps_takes_no_chats_and_is_no_loss_while_another_is_there),
 		cmocka_unit_test(a_silent_session_gives_way_to_a_later_one),
 		cmocka_unit_test(the_silence_may_be_noticed_later_than_the_new_login),
 		cmocka_unit_test(a_page_that_loads_again_is_no_departure),
