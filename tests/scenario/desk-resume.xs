@@ -10,8 +10,8 @@ v< <message from='desk@localhost'><body>~留言</body></message>
 v> <r xmlns='urn:xmpp:sm:3'/>
 v< <a xmlns='urn:xmpp:sm:3' h='1'/>
 connect a $transport alice@localhost secret office
-a> <presence/>
 manage a
+a> <presence/>
 a< <message from='{v}'><body>anybody there?</body></message>
 v> <message to='alice@localhost' type='chat' id='2'><body>hello</body></message>
 a< <message from='{v}'><body>hello</body></message>
