@@ -10,6 +10,7 @@ enum packet_flag {
 	PACKET_FROM_STORE = 1 << 2, /* comes from the offline store: never stored as new */
 	PACKET_NO_STORE = 1 << 3,   /* if nobody is there, drop (presence, notices that must not wait) */
 	PACKET_RETURNED = 1 << 4,   /* was handed to a connection that closed before it was written out */
+	PACKET_KEPT = 1 << 5,       /* its sender (the desk) keeps it until the pledge is let go: when a client has it */
 };
 
 struct packet {

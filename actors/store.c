@@ -10,9 +10,8 @@
 
 struct store_actor {
 	struct store *store;
-	bool in_transaction;
-	struct store_request **done; /* of this batch, waiting for the commit */
-	size_t done_count, done_size;
+	struct store_request **batch;
+	size_t count, size;
 };
 
 static void add_row(struct store_request *r, struct span key, struct span value, uint64_t seq, uint64_t time_us)
@@ -77,43 +76,60 @@ static void complain(const struct store_request *r, enum status st)
 	LOG_ERROR("store", "operation on %s failed: %s", store_collections[r->collection].table, status_text(st));
 }
 
-/* The transaction begins with the first write of a batch: a batch of reads takes no lock on the file. */
-static enum status prepare(struct store_actor *self, const struct store_request *r)
-{
-	enum status st = STATUS_OK;
-
-	if (!is_write(r->op))
-		return STATUS_OK;
-	metric_inc(METRIC_store_writes);
-	if (!self->in_transaction) {
-		st = store_begin(self->store);
-		self->in_transaction = st == STATUS_OK;
-	}
-	return st;
-}
-
 static void on_store_request(struct store_actor *self, struct store_request *r)
 {
-	r->status = prepare(self, r);
-	if (r->status == STATUS_OK)
-		r->status = execute(self->store, r);
-	if (r->status != STATUS_OK && r->status != STATUS_NOT_FOUND && r->status != STATUS_LIMIT)
-		complain(r, r->status);
-	if (self->done_count == self->done_size) {
-		self->done_size = self->done_size ? 2 * self->done_size : 64;
-		self->done = xrealloc(self->done, self->done_size * sizeof(struct store_request *));
+	if (self->count == self->size) {
+		self->size = self->size ? 2 * self->size : 64;
+		self->batch = xrealloc(self->batch, self->size * sizeof(struct store_request *));
 	}
-	self->done[self->done_count++] = r;
+	self->batch[self->count++] = r;
 	actor_keep(&r->m);
 }
 
 MSG_RECEIVE(store, struct store_actor, STORE_PROTOCOL)
+
+/* Nobody waits to hear of such a deletion: when a power cut undoes it, what was deleted is given out once more. */
+static bool is_relaxed(const struct store_request *r)
+{
+	return r->relaxed || !is_write(r->op) ||
+	       (!r->reply && (r->op == STORE_OP_LOG_DELETE_ONE || r->op == STORE_OP_LOG_DELETE_UPTO));
+}
+
+/* A batch of reads takes no lock on the file; one in which nothing needs it is not synced. */
+static enum status begin(struct store_actor *self, bool *writing)
+{
+	bool writes = false, relaxed = true;
+
+	for (size_t i = 0; i < self->count; i++) {
+		writes |= is_write(self->batch[i]->op);
+		relaxed &= is_relaxed(self->batch[i]);
+	}
+	*writing = writes;
+	if (!writes)
+		return STATUS_OK;
+	store_relax(self->store, relaxed);
+	return store_begin(self->store);
+}
+
+static void run(struct store_actor *self, struct store_request *r, enum status begun)
+{
+	bool write = is_write(r->op);
+
+	metric_add(METRIC_store_writes, write);
+	r->status = write ? begun : STATUS_OK;
+	if (r->status == STATUS_OK)
+		r->status = execute(self->store, r);
+	if (r->status != STATUS_OK && r->status != STATUS_NOT_FOUND && r->status != STATUS_LIMIT)
+		complain(r, r->status);
+}
 
 static enum status commit(struct store_actor *self)
 {
 	enum status st = store_commit(self->store); /* one try: a failed commit has undone everything already */
 
 	metric_inc(METRIC_store_batches);
+	if (st != STATUS_OK)
+		LOG_ERROR("store", "a batch of %zu operations was not committed: %s", self->count, status_text(st));
 	return st;
 }
 
@@ -134,21 +150,23 @@ static void send_home(struct store_request *r)
 static void end_batch(void *state)
 {
 	struct store_actor *self = state;
-	enum status st = self->in_transaction ? commit(self) : STATUS_OK;
+	bool writing;
+	enum status begun = begin(self, &writing), done = STATUS_OK;
 
-	self->in_transaction = false;
-	if (st != STATUS_OK)
-		LOG_ERROR("store", "a batch of %zu operations was not committed: %s", self->done_count, status_text(st));
-	for (size_t i = 0; i < self->done_count; i++) {
-		struct store_request *r = self->done[i];
+	for (size_t i = 0; i < self->count; i++)
+		run(self, self->batch[i], begun);
+	if (writing && begun == STATUS_OK)
+		done = commit(self);
+	for (size_t i = 0; i < self->count; i++) {
+		struct store_request *r = self->batch[i];
 
-		if (st != STATUS_OK && is_write(r->op) && r->status == STATUS_OK) {
-			r->status = st;
+		if (done != STATUS_OK && is_write(r->op) && r->status == STATUS_OK) {
+			r->status = done;
 			metric_inc(METRIC_store_failures);
 		}
 		send_home(r);
 	}
-	self->done_count = 0;
+	self->count = 0;
 }
 
 static void stop(void *state)
@@ -157,7 +175,7 @@ static void stop(void *state)
 
 	end_batch(self); /* whatever is still open */
 	store_close(self->store);
-	free(self->done);
+	free(self->batch);
 	free(self);
 }
 

@@ -34,6 +34,7 @@ struct store_request {
 	uint64_t limit;     /* READ: rows at most; APPEND: refuse with STATUS_LIMIT when owner already has this many rows
 			       with this tag (0 = no limit); COUNT answers in seq */
 	uint64_t total;     /* APPEND: the same for all rows of owner */
+	bool relaxed;       /* survives the death of the process, but need not survive a power cut (D1) */
 	/* answer */
 	enum status status;
 	struct store_row *rows; /* owned */

@@ -7,10 +7,12 @@
 
 #include "actors/account.h"
 #include "actors/desk/desk.h"
+#include "actors/recovery.h"
 #include "actors/session/shard.h"
 #include "runtime/actor/engine.h"
 #include "runtime/io/tls.h"
 #include "runtime/log.h"
+#include "runtime/metric.h"
 #include "runtime/outside.h"
 
 static char *problem(const char *what, const char *why)
@@ -56,6 +58,18 @@ static char *open_certificates(struct server *s)
 	return s->tls ? NULL : error;
 }
 
+static char *recover(struct store *writer)
+{
+	uint64_t messages;
+	enum status st = recovery_run(writer, &messages);
+
+	if (messages)
+		LOG_INFO("store", "%llu messages were on their way when the server died; they are offline messages now",
+			 (unsigned long long)messages);
+	metric_add(METRIC_custody_recovered, (int64_t)messages);
+	return st == STATUS_OK ? NULL : problem("store: cannot put unacknowledged messages back", status_text(st));
+}
+
 static char *open_store(struct server *s, struct store **writer)
 {
 	char *error = NULL;
@@ -68,7 +82,9 @@ static char *open_store(struct server *s, struct store **writer)
 		return text;
 	}
 	st = store_installation_secret(*writer, s->secret);
-	return st == STATUS_OK ? NULL : problem("store: cannot keep the installation's secret", status_text(st));
+	if (st != STATUS_OK)
+		return problem("store: cannot keep the installation's secret", status_text(st));
+	return recover(*writer);
 }
 
 static char *spawn_all(struct server *s, struct store *writer)

@@ -319,6 +319,13 @@ bool config_has_fatal(const struct config_problems *p)
 	return false;
 }
 
+enum config_durability config_durability(const struct config *c, struct span domain)
+{
+	const struct config_vhost *v = config_vhost(c, domain);
+
+	return v ? v->durability : CONFIG_DURABILITY_D0;
+}
+
 const struct config_vhost *config_vhost(const struct config *c, struct span domain)
 {
 	for (size_t i = 0; i < c->vhost_count; i++)

@@ -47,6 +47,7 @@ enum { CONFIG_PLAIN_LOOPBACK, CONFIG_PLAIN_ALWAYS, CONFIG_PLAIN_NEVER };
 enum { CONFIG_SEAT_AUTH_PASSWORD, CONFIG_SEAT_AUTH_COOKIE };
 enum { CONFIG_SEAT_LEAST_CHATS, CONFIG_SEAT_ROUND_ROBIN, CONFIG_SEAT_RANDOM, CONFIG_SEAT_HASH };
 enum { CONFIG_ROBOT_ROUND_ROBIN, CONFIG_ROBOT_LEAST_SESSIONS, CONFIG_ROBOT_HASH, CONFIG_ROBOT_RANDOM };
+enum config_durability { CONFIG_DURABILITY_D0, CONFIG_DURABILITY_D1, CONFIG_DURABILITY_D2 };
 enum { CONFIG_RETURN_AUTO, CONFIG_RETURN_OFFER, CONFIG_RETURN_NEVER };
 enum { CONFIG_VIEW_SEAT, CONFIG_VIEW_DESK };
 
@@ -54,6 +55,7 @@ struct config_vhost {
 	char *name; /* lower case, prepared */
 	bool anonymous, tls_required, registration;
 	int64_t max_users;
+	enum config_durability durability; /* of messages to its users */
 	struct config_list sasl_mechanisms; /* empty = as enabled_mechanisms */
 	struct config_list c2s_ports_allowed;
 };
@@ -125,6 +127,8 @@ void config_problems_free(struct config_problems *p);
 bool config_has_fatal(const struct config_problems *p);
 
 const struct config_vhost *config_vhost(const struct config *c, struct span domain); /* NULL when not served */
+/* Of messages to users of this domain; one that is not served counts as D0. */
+enum config_durability config_durability(const struct config *c, struct span domain);
 /* A pair of the file as written, for extensions; NULL when absent. */
 const char *config_raw_value(const struct config *c, const char *key);
 

@@ -231,6 +231,14 @@ static void read_semicolons(const char *text, struct config_list *out)
 	free(copy);
 }
 
+static void read_durability(struct loading *l, struct config_vhost *v, const char *value, const struct config_raw *where)
+{
+	if (strlen(value) == 2 && value[0] == 'D' && value[1] >= '0' && value[1] <= '2')
+		v->durability = (enum config_durability)(value[1] - '0');
+	else
+		loading_problem(l, CONFIG_FATAL, where, "domain %s: durability='%s'; write D0, D1 or D2", v->name, value);
+}
+
 static void read_flag(struct loading *l, struct config_vhost *v, char *flag, const struct config_raw *where)
 {
 	static const char *const later[] = { "domain-filter", "comps", "pres-forw", "mess-forw", "s2s-secret",
@@ -251,6 +259,8 @@ static void read_flag(struct loading *l, struct config_vhost *v, char *flag, con
 	} else if (value && strcmp(flag, "max-users") == 0) {
 		if (!option_parse_int(value, &v->max_users) || v->max_users < 0)
 			loading_problem(l, CONFIG_FATAL, where, "domain %s: max-users='%s' is no number", v->name, value);
+	} else if (value && strcmp(flag, "durability") == 0) {
+		read_durability(l, v, value, where);
 	} else if (value && strcmp(flag, "sasl-mechanisms") == 0) {
 		read_semicolons(value, &v->sasl_mechanisms);
 	} else if (value && strcmp(flag, "c2s-ports-allowed") == 0) {
@@ -262,7 +272,7 @@ static void read_flag(struct loading *l, struct config_vhost *v, char *flag, con
 				return;
 			}
 		loading_problem(l, CONFIG_WARNING, where, "domain %s: unknown flag '%s'; known are anon, register, tls-required, "
-				"max-users=N, sasl-mechanisms=A;B, c2s-ports-allowed=P;Q", v->name, flag);
+				"durability=D0|D1|D2, max-users=N, sasl-mechanisms=A;B, c2s-ports-allowed=P;Q", v->name, flag);
 	}
 }
 
@@ -288,7 +298,8 @@ static void read_vhost(struct loading *l, char *item, const struct config_raw *w
 	c->vhosts = xrealloc(c->vhosts, (c->vhost_count + 1) * sizeof(*c->vhosts));
 	v = &c->vhosts[c->vhost_count++];
 	*v = (struct config_vhost){ .name = xstrdup(item), .anonymous = c->vhost_anonymous, .tls_required = c->vhost_tls_required,
-				    .max_users = c->vhost_max_users };
+				    .max_users = c->vhost_max_users,
+				    .durability = (enum config_durability)c->durability };
 	for (char *flag = flags ? strtok_r(flags, ":", &save) : NULL; flag; flag = strtok_r(NULL, ":", &save))
 		read_flag(l, v, flag, where);
 }

@@ -10,6 +10,7 @@ struct store_backend {
 	enum status (*begin)(void *db);
 	enum status (*commit)(void *db);
 	void (*rollback)(void *db);
+	void (*relax)(void *db, bool relaxed); /* NULL: always fully durable */
 	enum status (*get)(void *db, enum store_collection c, struct span owner, struct buf *out);
 	enum status (*put)(void *db, enum store_collection c, struct span owner, struct span value);
 	enum status (*delete_owner)(void *db, enum store_collection c, struct span owner);

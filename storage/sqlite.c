@@ -272,6 +272,13 @@ static enum status sqlite_commit(void *db)
 	return st;
 }
 
+/* In WAL mode NORMAL leaves out the sync at commit and nothing else: the file stays consistent, and the next FULL commit
+ * syncs all that came before it. */
+static void sqlite_relax(void *db, bool relaxed)
+{
+	(void)exec(db, relaxed ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL");
+}
+
 /* --- statements --- */
 
 static sqlite3_stmt *statement(struct sqlite *s, enum store_collection c, enum verb v)
@@ -485,6 +492,7 @@ const struct store_backend store_sqlite = {
 	.begin = sqlite_begin,
 	.commit = sqlite_commit,
 	.rollback = sqlite_rollback,
+	.relax = sqlite_relax,
 	.get = sqlite_get,
 	.put = sqlite_put,
 	.delete_owner = sqlite_delete,

@@ -8,6 +8,7 @@ struct store {
 	const struct store_backend *backend;
 	void *db;
 	uint64_t writes;
+	bool relaxed;
 };
 
 #define RECORD STORE_RECORD
@@ -65,6 +66,13 @@ enum status store_commit(struct store *s)
 void store_rollback(struct store *s)
 {
 	s->backend->rollback(s->db);
+}
+
+void store_relax(struct store *s, bool relaxed)
+{
+	if (s->relaxed != relaxed && s->backend->relax)
+		s->backend->relax(s->db, relaxed);
+	s->relaxed = relaxed;
 }
 
 static void check(enum store_collection c, enum store_shape shape)

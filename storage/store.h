@@ -34,6 +34,9 @@ void store_close(struct store *s);
 enum status store_begin(struct store *s) MUST_CHECK;
 enum status store_commit(struct store *s) MUST_CHECK;
 void store_rollback(struct store *s);
+/* Transactions begun from now on survive the death of the process, but need not survive a power cut (reliability D1); the
+ * next one that is not relaxed makes them durable too. Not inside a transaction. */
+void store_relax(struct store *s, bool relaxed);
 
 /* Owner and key: bytes without NUL. Values: any bytes. */
 enum status store_get(struct store *s, enum store_collection c, struct span owner, struct buf *out) MUST_CHECK;

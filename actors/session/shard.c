@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "actors/session/contacts.h"
+#include "actors/session/custody.h"
 #include "actors/session/desk_link.h"
 #include "actors/session/offline.h"
 #include "actors/session/pipeline.h"
@@ -32,6 +33,7 @@ struct shard {
 	struct builder *builder;
 	struct xml_pool *xml;
 	bool ticking; /* a SHARD_TICK is on its way */
+	bool saving;  /* so is a SHARD_SAVE */
 };
 
 /* --- passages --- */
@@ -84,7 +86,13 @@ static bool run_one(struct shard *self, struct user *user, struct waiting *w)
 	p.direction = w->outbound ? OUTBOUND : INBOUND;
 	p.session = session_of(self, user, &w->packet, w->outbound, w->session);
 	p.packet = packet_take(&w->packet);
+	if (custody_came_back(&p)) { /* another copy is on its way or has arrived */
+		packet_clear(&p.packet);
+		waiting_free(w);
+		return true;
+	}
 	if (pipeline_run(&p) != XEP_WAIT) {
+		custody_leave(&p);
 		waiting_free(w);
 		return true;
 	}
@@ -123,16 +131,27 @@ static void run_waiting(struct shard *self, struct user *user)
 		forget_bad_news(user);
 }
 
-/* The end of every handler: runs what can run, sends what was decided, frees a user that nothing keeps. */
-static void settle(struct shard *self, struct user *user)
+static void wake_later(struct shard *self, struct user *user)
 {
-	run_waiting(self, user);
-	if (offline_is_failed(user) && !self->ticking) {
+	if ((offline_is_failed(user) || !list_empty(&self->users.failed)) && !self->ticking) {
 		struct edge_signal *tick = MSG_NEW(shard_tick, edge_signal);
 
 		self->ticking = true;
 		actor_send_after(self->self, &tick, RETRY_MS);
 	}
+	if (!list_empty(&self->users.unsaved) && !self->saving) {
+		struct edge_signal *save = MSG_NEW(shard_save, edge_signal);
+
+		self->saving = true;
+		actor_send_after(self->self, &save, (uint64_t)self->server->conf->durability_delay);
+	}
+}
+
+/* The end of every handler: runs what can run, sends what was decided, frees a user that nothing keeps. */
+static void settle(struct shard *self, struct user *user)
+{
+	run_waiting(self, user);
+	wake_later(self, user);
 	users_settle(&self->users, user);
 	outbox_send(&self->out, self->server);
 }
@@ -149,7 +168,9 @@ static void take_in(struct shard *self, struct user *user, struct packet *packet
 		p.direction = outbound ? OUTBOUND : INBOUND;
 		p.session = session_of(self, user, &w->packet, outbound, session);
 		p.packet = packet_take(&w->packet);
-		passage_refuse(&p, STANZA_ERROR_RESOURCE_CONSTRAINT, NULL);
+		if (!custody_came_back(&p))
+			passage_refuse(&p, STANZA_ERROR_RESOURCE_CONSTRAINT, NULL);
+		custody_leave(&p);
 		packet_clear(&p.packet);
 		waiting_free(w);
 	} else {
@@ -395,18 +416,18 @@ static void on_shard_undelivered(struct shard *self, struct packet_msg *m)
 static void on_shard_written(struct shard *self, struct shard_written *m)
 {
 	struct session *s = users_session(&self->users, m->session);
+	struct user *user = NULL;
 	struct passage p;
-	struct fan *fan;
 
-	if (!s)
-		return;
-	p = passage_of(self, s->user, s);
-	fan = m->receipt & FAN_RECEIPT ? fan_find(s->user, m->receipt, NULL) : NULL;
-	if (fan)
-		fan_settle(fan, true);
-	else if (!(m->receipt & FAN_RECEIPT))
+	if (m->receipt & CUSTODY_RECEIPT) {
+		user = custody_acknowledged(&self->users, &self->out, m->receipt); /* the session may be gone by now */
+	} else if (s) {
+		user = s->user;
+		p = passage_of(self, user, s);
 		offline_written(&p, s, m->receipt);
-	settle(self, s->user);
+	}
+	if (user)
+		settle(self, user);
 }
 
 /* --- the store and the desk --- */
@@ -432,6 +453,8 @@ static void on_shard_stored(struct shard *self, struct store_request *r)
 		on_account(user, r);
 	} else if (r->op == STORE_OP_MAP_ALL) {
 		contacts_loaded(user, r);
+	} else if (r->op == STORE_OP_LOG_APPEND && r->collection == STORE_PENDING) {
+		custody_saved(&self->users, &self->out, r);
 	} else if (r->op == STORE_OP_LOG_APPEND) {
 		offline_kept(&p, r);
 	} else if (r->op == STORE_OP_LOG_READ) {
@@ -466,6 +489,20 @@ static void on_shard_tick(struct shard *self, struct edge_signal *m UNUSED)
 {
 	self->ticking = false;
 	map_each(self->users.by_bare, retry, self);
+	custody_retry(&self->users, &self->out);
+	outbox_send(&self->out, self->server);
+}
+
+static void on_shard_save(struct shard *self, struct edge_signal *m UNUSED)
+{
+	uint64_t now_ms = actor_now_ms(), next = custody_save_due(&self->users, &self->out, now_ms);
+
+	self->saving = next != 0;
+	if (next) {
+		struct edge_signal *save = MSG_NEW(shard_save, edge_signal);
+
+		actor_send_after(self->self, &save, next - now_ms);
+	}
 	outbox_send(&self->out, self->server);
 }
 

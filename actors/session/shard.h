@@ -75,7 +75,8 @@ void shard_contact_drop(struct msg *m);
 	M(SHARD_STORED, shard_stored, store_request, store_request_drop, "A store operation comes home.") \
 	M(SHARD_CONTACT, shard_contact, shard_contact, shard_contact_drop, \
 	  "The desk changes a roster's visitor entry.") \
-	M(SHARD_TICK, shard_tick, edge_signal, NULL, "Housekeeping; sent by the shard to itself.")
+	M(SHARD_TICK, shard_tick, edge_signal, NULL, "Housekeeping; sent by the shard to itself.") \
+	M(SHARD_SAVE, shard_save, edge_signal, NULL, "Messages no client has acknowledged are due to be stored.")
 MSG_DECLARE(shard, SHARD_PROTOCOL)
 
 actor_id shard_spawn(const struct server *server, unsigned index);

@@ -7,13 +7,16 @@
 #include "xmpp/rules/roster.h"
 
 #include "actors/session/contacts.h"
+#include "actors/session/custody.h"
 #include "actors/session/offline.h"
 
 #define NO_SLOT UINT32_MAX
 
 void users_init(struct users *u, const struct server *server)
 {
-	*u = (struct users){ .server = server, .by_bare = map_new(), .first_free = NO_SLOT };
+	*u = (struct users){ .server = server, .by_bare = map_new(), .custodies = map_new(), .first_free = NO_SLOT };
+	list_init(&u->unsaved);
+	list_init(&u->failed);
 }
 
 /* --- users --- */
@@ -34,7 +37,7 @@ struct user *users_get(struct users *u, struct jid *any)
 	user->class = server_class(u->server, any);
 	list_init(&user->sessions);
 	list_init(&user->waiting);
-	list_init(&user->fans);
+	list_init(&user->custodies);
 	list_init(&user->returned);
 	/* Whom the desk knows is known; visitors have no roster of their own. */
 	if (user->class != CLASS_USER)
@@ -53,12 +56,6 @@ static void free_user(struct user *user)
 		waiting_free(CONTAINER_OF(link, struct waiting, link));
 	while ((link = list_pop_front(&user->returned)))
 		waiting_free(CONTAINER_OF(link, struct waiting, link));
-	while ((link = list_pop_front(&user->fans))) {
-		struct fan *f = CONTAINER_OF(link, struct fan, link);
-
-		stanza_unref(f->stanza);
-		free(f);
-	}
 	contacts_end(user);
 	offline_free(user);
 	jid_unref(user->told_best);
@@ -69,7 +66,7 @@ static void free_user(struct user *user)
 void users_settle(struct users *u, struct user *user)
 {
 	if (user->session_count || user->waiting_count || user->pending || user->flush || user->contacts ||
-	    !list_empty(&user->fans))
+	    !list_empty(&user->custodies))
 		return;
 	map_remove(u->by_bare, jid_bare(user->bare));
 	free_user(user);
@@ -86,6 +83,7 @@ static void free_all(void *ctx, struct span key UNUSED, void *value)
 		session_unlink(u, s);
 		session_free(s);
 	}
+	custody_free_all(u, user);
 	free_user(user);
 }
 
@@ -93,6 +91,7 @@ void users_fini(struct users *u)
 {
 	map_each(u->by_bare, free_all, u);
 	map_free(u->by_bare);
+	map_free(u->custodies);
 	free(u->slots);
 }
 
@@ -346,41 +345,4 @@ void user_release_returned(struct user *user, uint64_t session)
 		list_push_back(before, it);
 		user->waiting_count++;
 	}
-}
-
-/* --- copies --- */
-
-struct fan *fan_open(struct users *u, struct user *user, struct stanza *stanza)
-{
-	struct fan *f = xcalloc(1, sizeof(*f));
-
-	f->receipt = FAN_RECEIPT | ++u->receipts;
-	f->stanza = stanza_ref(stanza);
-	list_push_back(&user->fans, &f->link);
-	return f;
-}
-
-struct fan *fan_find(struct user *user, uint64_t receipt, const struct stanza *stanza)
-{
-	LIST_EACH(it, &user->fans) {
-		struct fan *f = CONTAINER_OF(it, struct fan, link);
-
-		if (receipt ? f->receipt == receipt : f->stanza == stanza)
-			return f;
-	}
-	return NULL;
-}
-
-bool fan_settle(struct fan *f, bool written)
-{
-	bool lost;
-
-	f->written |= written;
-	if (--f->out > 0)
-		return false;
-	lost = !f->written;
-	list_remove(&f->link);
-	stanza_unref(f->stanza);
-	free(f);
-	return lost;
 }

@@ -54,21 +54,14 @@ struct contact { /* shown by the desk, in memory only */
 	char *name, *group;
 };
 
-struct fan { /* a message that went to several resources: it is undelivered only when all copies came back */
-	struct list link;
-	uint64_t receipt;
-	struct stanza *stanza; /* counted; tells copies apart */
-	unsigned out;          /* copies neither written nor returned */
-	bool written;
-};
-
 struct user {
 	struct jid *bare; /* counted */
 	enum client_class class;
 	bool is_absent;   /* visitor: no session is alive, and the desk knows */
 	bool told_taking; /* what the pool was told last */
 	unsigned session_count, waiting_count, pending; /* pending: store answers that will come */
-	struct list sessions, waiting, fans;
+	struct list sessions, waiting;
+	struct list custodies; /* custody.h */
 	struct list returned; /* struct waiting: came back, its session has yet to end */
 	enum user_fact account, roster;
 	struct map *items;    /* contact's bare JID -> struct roster_item; while roster is FACT_YES */
@@ -89,7 +82,9 @@ struct users {
 	struct session_slot *slots;
 	uint32_t slot_count, first_free;
 	uint64_t order;    /* counts what happens, for `available_order` */
-	uint64_t receipts; /* counts fans */
+	uint64_t receipts; /* counts custodies */
+	struct map *custodies; /* by receipt */
+	struct list unsaved, failed; /* of struct custody: those due to be written first, and those the store could not write */
 	uint64_t pushes;   /* counts roster pushes, for their ids */
 };
 
@@ -131,12 +126,3 @@ struct waiting *waiting_new(struct packet *p, bool outbound, uint64_t session); 
 void waiting_free(struct waiting *w);
 /* Its session has ended: what came back from it goes before all that waits. */
 void user_release_returned(struct user *user, uint64_t session);
-
-/* One copy more of this message is on its way; the receipt to send with it. */
-struct fan *fan_open(struct users *u, struct user *user, struct stanza *stanza);
-/* By receipt, or by stanza when that is 0. */
-struct fan *fan_find(struct user *user, uint64_t receipt, const struct stanza *stanza);
-/* A copy was written, or came back. True when this was the last one and none was written: the message is undelivered.
- */
-bool fan_settle(struct fan *f, bool written);
-#define FAN_RECEIPT (UINT64_C(1) << 63) /* set in receipts of fans; those of stored rows are below */

@@ -4,6 +4,7 @@
  * change that user's state, and append to the outbox; nothing else. So it runs in tests without threads. */
 #include "actors/session/outbox.h"
 
+struct custody;
 struct xml_pool;
 struct pipeline;
 
@@ -38,6 +39,7 @@ struct passage {
 	struct user *user;
 	struct session *session; /* outbound: the sender's, NULL when it has ended; inbound: the one named, or NULL */
 	struct packet packet;    /* a gate may replace its stanza */
+	struct custody *custody; /* of the message in passing, which came back (custody.h) */
 	bool wants_account, wants_roster; /* set by passage_knows_… */
 };
 

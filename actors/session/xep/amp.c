@@ -2,6 +2,7 @@
  * (XEP-0160). The plugin bears Tigase's name for that; rules of XEP-0079 are not evaluated, a message with rules is
  * an ordinary one. */
 #include "actors/desk/desk.h"
+#include "actors/session/custody.h"
 #include "actors/session/offline.h"
 #include "xmpp/ns.h"
 
@@ -21,18 +22,13 @@ static unsigned count_takers(const struct passage *p)
  * none of them arrived. */
 static void deliver_to_takers(struct passage *p)
 {
-	struct fan *fan = count_takers(p) > 1 ? fan_open(p->users, p->user, p->packet.stanza) : NULL;
+	struct custody *c = custody_open(p, count_takers(p));
 
 	LIST_EACH(it, &p->user->sessions) {
 		struct session *s = CONTAINER_OF(it, struct session, link);
-		struct packet copy;
 
-		if (!session_is_available(p->users, s) || session_priority(p->users, s) < 0)
-			continue;
-		copy = packet_copy(&p->packet);
-		if (fan)
-			fan->out++;
-		outbox_deliver(p->out, s, &copy, fan ? fan->receipt : 0);
+		if (session_is_available(p->users, s) && session_priority(p->users, s) >= 0)
+			custody_deliver(p, c, s);
 	}
 }
 
@@ -55,17 +51,6 @@ static enum xep_verdict give_back_to_desk(struct passage *p)
 	m->packet = packet_copy(&p->packet);
 	outbox_add(p->out, server_desk(p->server, p->packet.from), m);
 	return XEP_REFUSED;
-}
-
-/* What is already on its way in one copy at least is not lost. */
-static bool other_copies(struct passage *p)
-{
-	struct fan *fan;
-
-	if (!(p->packet.flags & PACKET_RETURNED))
-		return false;
-	fan = fan_find(p->user, 0, p->packet.stanza);
-	return fan && !fan_settle(fan, false);
 }
 
 /* For this one decision. */
@@ -92,12 +77,12 @@ static enum xep_verdict handle(struct passage *p)
 		return XEP_PASS;
 	if ((p->packet.flags & PACKET_RETURNED) && (p->packet.flags & PACKET_FROM_STORE))
 		return XEP_REFUSED; /* its row is still there */
-	if (other_copies(p) || offline_hold(p))
+	if (offline_hold(p))
 		return XEP_REFUSED;
 	target = jid_is_bare(p->packet.to) ? DELIVERY_BARE : p->session ? DELIVERY_FULL_HERE : DELIVERY_FULL_GONE;
 	v = delivery_decide(STANZA_MESSAGE, type_for(p), target, user_resources(p->users, p->user));
 	if (v == DELIVERY_TO_RESOURCE) {
-		passage_deliver(p, p->session);
+		custody_deliver(p, custody_open(p, 1), p->session);
 		return XEP_DONE;
 	}
 	if (is_the_desks(p) && (target == DELIVERY_FULL_GONE || v != DELIVERY_TO_NON_NEGATIVE))

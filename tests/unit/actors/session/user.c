@@ -185,31 +185,6 @@ static void directed_presence_is_remembered_up_to_a_bound(void **state)
 	end(&f);
 }
 
-static void a_fan_is_lost_only_when_no_copy_was_written(void **state)
-{
-	struct fixture f;
-	struct stanza *one;
-	struct fan *fan;
-
-	(void)state;
-	begin(&f, NULL);
-	builder_reset(f.builder);
-	builder_leaf(f.builder, "message", NULL, SPAN_NONE);
-	one = builder_finish(f.builder);
-	for (unsigned written = 0; written < 4; written++) { /* bit per copy */
-		fan = fan_open(&f.users, f.alice, one);
-		fan->out = 2;
-		assert_true(fan->receipt & FAN_RECEIPT);
-		assert_ptr_equal(fan_find(f.alice, fan->receipt, NULL), fan);
-		assert_ptr_equal(fan_find(f.alice, 0, one), fan);
-		assert_false(fan_settle(fan, written & 1));
-		assert_int_equal(fan_settle(fan, written & 2), written == 0);
-		assert_null(fan_find(f.alice, 0, one));
-	}
-	stanza_unref(one);
-	end(&f);
-}
-
 static void a_user_goes_when_nothing_keeps_it(void **state)
 {
 	struct fixture f;
@@ -249,7 +224,6 @@ int main(void)
 		cmocka_unit_test(without_presence_state_priority_means_nothing),
 		cmocka_unit_test(handles_are_never_zero_and_never_used_twice),
 		cmocka_unit_test(directed_presence_is_remembered_up_to_a_bound),
-		cmocka_unit_test(a_fan_is_lost_only_when_no_copy_was_written),
 		cmocka_unit_test(a_user_goes_when_nothing_keeps_it),
 		cmocka_unit_test(an_idle_session_is_small),
 	};

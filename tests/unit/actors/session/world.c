@@ -77,6 +77,10 @@ static void edge_receive(void *state, struct msg *m)
 		struct edge_close *e = (struct edge_close *)(void *)m;
 
 		buf_addf(&w->clients[e->link.slot].log, "CLOSE %s\n", stream_error_text(e->error));
+	} else if (m->kind == &edge_handled_kind) {
+		struct edge_handled *h = (struct edge_handled *)(void *)m;
+
+		buf_addf(&w->clients[h->slot].log, "HANDLED %u\n", (unsigned)h->number);
 	} else {
 		fail_msg("the edge got %s", m->kind->name);
 	}
@@ -298,7 +302,7 @@ static struct jid *parse_jid(struct span text)
 	return j;
 }
 
-void client_send_later(struct world *w, unsigned client, const char *xml)
+static void send_numbered(struct world *w, unsigned client, const char *xml, uint64_t number)
 {
 	struct client *c = &w->clients[client];
 	struct shard_inbound *m = MSG_NEW(shard_inbound, shard_inbound);
@@ -307,8 +311,21 @@ void client_send_later(struct world *w, unsigned client, const char *xml)
 
 	m->session = c->session;
 	m->packet = packet_make(s, c->full, to, 0);
+	if (number)
+		m->packet.pledge = pledge_new(w->server.edge[client % 2], client, 1, number);
 	jid_unref(to);
 	actor_send(server_shard(&w->server, c->full), &m);
+}
+
+void client_send_later(struct world *w, unsigned client, const char *xml)
+{
+	send_numbered(w, client, xml, 0);
+}
+
+void client_send_owed(struct world *w, unsigned client, const char *xml, uint64_t number)
+{
+	send_numbered(w, client, xml, number);
+	world_run(w);
 }
 
 void client_send(struct world *w, unsigned client, const char *xml)
@@ -407,12 +424,22 @@ const char *world_pool(struct world *w)
 	return show(w, &w->pool);
 }
 
-uint64_t world_offline_rows(struct world *w, const char *bare)
+static uint64_t count_rows(struct world *w, enum store_collection c, const char *bare)
 {
 	uint64_t rows = 0;
 
-	assert_int_equal(store_log_count(w->reader, STORE_OFFLINE, span_of(bare), &rows), STATUS_OK);
+	assert_int_equal(store_log_count(w->reader, c, span_of(bare), &rows), STATUS_OK);
 	return rows;
+}
+
+uint64_t world_offline_rows(struct world *w, const char *bare)
+{
+	return count_rows(w, STORE_OFFLINE, bare);
+}
+
+uint64_t world_pending_rows(struct world *w, const char *bare)
+{
+	return count_rows(w, STORE_PENDING, bare);
 }
 
 void assert_has_at(const char *text, const char *part, const char *file, int line)

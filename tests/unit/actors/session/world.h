@@ -63,6 +63,8 @@ unsigned client_new(struct world *w, const char *bare, const char *resource);
 unsigned client_online(struct world *w, const char *bare, const char *resource);
 void client_send(struct world *w, unsigned client, const char *xml);
 void client_send_later(struct world *w, unsigned client, const char *xml); /* does not run the world */
+/* The same with stream management: "HANDLED number" is in the client's log when the server answers for it. */
+void client_send_owed(struct world *w, unsigned client, const char *xml, uint64_t number);
 void client_writes(struct world *w, unsigned client); /* all that was kept is written out */
 void client_drop(struct world *w, unsigned client, enum close_reason reason); /* what was kept comes back */
 void client_liveness(struct world *w, unsigned client, bool alive);
@@ -76,6 +78,7 @@ const char *client_log(struct world *w, unsigned client);
 const char *world_desk(struct world *w);
 const char *world_pool(struct world *w);
 uint64_t world_offline_rows(struct world *w, const char *bare);
+uint64_t world_pending_rows(struct world *w, const char *bare);
 
 #define assert_log(w, client, text) assert_string_equal(client_log(w, client), text)
 #define assert_desk(w, text) assert_string_equal(world_desk(w), text)

@@ -1,0 +1,241 @@
+/* Messages whose senders wait to hear that they are safe: when they hear it, and what is on disk meanwhile. */
+#include "world.h"
+
+#define DELAY_MS 100 /* sess-man/durability-delay */
+#define ROMEO "romeo@localhost"
+
+static const char *const hello = "<message to='romeo@localhost' type='chat' id='m1'><body>hello</body></message>";
+
+struct fixture {
+	struct world *w;
+	unsigned a, r;
+};
+
+static struct fixture begin(const char *lines)
+{
+	struct world *w = world_new(lines);
+	struct fixture f = { w, client_online(w, "alice@localhost", "a"), client_online(w, ROMEO, "r") };
+
+	f.w->clients[f.r].slow = true;
+	return f;
+}
+
+static void a_receiver_in_time_costs_no_row(void **state)
+{
+	struct fixture f = begin(NO_DESK);
+	int64_t saved = metric_read(METRIC_custody_saved);
+
+	(void)state;
+	client_send_owed(f.w, f.a, hello, 1);
+	assert_log(f.w, f.a, "");
+	world_pass(f.w, DELAY_MS / 2);
+	client_writes(f.w, f.r);
+	assert_log(f.w, f.a, "HANDLED 1\n");
+	world_pass(f.w, 2 * DELAY_MS);
+	assert_int_equal(world_pending_rows(f.w, ROMEO), 0);
+	assert_int_equal(metric_read(METRIC_custody_saved), saved);
+	assert_int_equal(metric_read(METRIC_custody), 0);
+	assert_has(client_log(f.w, f.r), "hello");
+	world_free(f.w);
+}
+
+static void what_is_not_acknowledged_is_on_disk_before_the_sender_hears(void **state)
+{
+	struct fixture f = begin(NO_DESK);
+
+	(void)state;
+	client_send_owed(f.w, f.a, hello, 1);
+	assert_int_equal(f.w->clients[f.r].kept_count, 1); /* delivery has not waited */
+	f.w->store_stalls = true;
+	world_pass(f.w, DELAY_MS);
+	assert_log(f.w, f.a, "");
+	world_release_store(f.w);
+	assert_log(f.w, f.a, "HANDLED 1\n");
+	assert_int_equal(world_pending_rows(f.w, ROMEO), 1);
+	client_writes(f.w, f.r);
+	assert_int_equal(world_pending_rows(f.w, ROMEO), 0);
+	assert_log(f.w, f.a, "");
+	world_free(f.w);
+}
+
+static void acknowledged_while_it_is_written_leaves_no_row(void **state)
+{
+	struct fixture f = begin(NO_DESK);
+
+	(void)state;
+	client_send_owed(f.w, f.a, hello, 1);
+	f.w->store_stalls = true;
+	world_pass(f.w, DELAY_MS);
+	client_writes(f.w, f.r);
+	assert_log(f.w, f.a, "HANDLED 1\n"); /* the receiver has it: better than a row */
+	world_release_store(f.w);
+	assert_int_equal(world_pending_rows(f.w, ROMEO), 0);
+	assert_log(f.w, f.a, "");
+	world_free(f.w);
+}
+
+static void a_store_that_fails_is_tried_again(void **state)
+{
+	struct fixture f = begin(NO_DESK);
+
+	(void)state;
+	f.w->store_answer = STATUS_FULL;
+	client_send_owed(f.w, f.a, hello, 1);
+	world_pass(f.w, 60000);
+	assert_log(f.w, f.a, ""); /* no word, and no error: it may arrive yet */
+	f.w->store_answer = STATUS_OK;
+	world_pass(f.w, 6000);
+	assert_log(f.w, f.a, "HANDLED 1\n");
+	assert_int_equal(world_pending_rows(f.w, ROMEO), 1);
+	client_writes(f.w, f.r);
+	assert_int_equal(world_pending_rows(f.w, ROMEO), 0);
+	world_free(f.w);
+}
+
+static void a_lost_receiver_makes_it_an_offline_message(void **state)
+{
+	(void)state;
+	for (int saved = 0; saved < 2; saved++) {
+		struct fixture f = begin(NO_DESK);
+
+		client_send_owed(f.w, f.a, hello, 1);
+		if (saved)
+			world_pass(f.w, DELAY_MS);
+		assert_log(f.w, f.a, saved ? "HANDLED 1\n" : "");
+		client_drop(f.w, f.r, CLOSE_SOCKET_LOST);
+		assert_log(f.w, f.a, saved ? "" : "HANDLED 1\n");
+		assert_int_equal(world_offline_rows(f.w, ROMEO), 1);
+		assert_int_equal(world_pending_rows(f.w, ROMEO), 0);
+		f.r = client_online(f.w, ROMEO, "r2");
+		assert_int_equal(world_offline_rows(f.w, ROMEO), 0);
+		world_free(f.w);
+	}
+}
+
+static void one_of_two_clients_is_enough(void **state)
+{
+	struct fixture f = begin(NO_DESK);
+	unsigned second = client_online(f.w, ROMEO, "s");
+
+	(void)state;
+	f.w->clients[second].slow = true;
+	client_send_owed(f.w, f.a, hello, 1);
+	world_pass(f.w, DELAY_MS);
+	assert_log(f.w, f.a, "HANDLED 1\n");
+	assert_int_equal(world_pending_rows(f.w, ROMEO), 1);
+	client_drop(f.w, f.r, CLOSE_SOCKET_LOST);
+	assert_int_equal(world_pending_rows(f.w, ROMEO), 1); /* the other one has not said anything yet */
+	client_writes(f.w, second);
+	assert_int_equal(world_pending_rows(f.w, ROMEO), 0);
+	assert_int_equal(world_offline_rows(f.w, ROMEO), 0);
+	assert_int_equal(metric_read(METRIC_custody), 0);
+	world_free(f.w);
+}
+
+static void another_client_gets_what_came_back_under_the_same_row(void **state)
+{
+	struct fixture f = begin(NO_DESK);
+	unsigned second;
+
+	(void)state;
+	client_send_owed(f.w, f.a, "<message to='romeo@localhost/r' type='chat' id='m1'><body>hello</body></message>", 1);
+	world_pass(f.w, DELAY_MS);
+	assert_log(f.w, f.a, "HANDLED 1\n");
+	second = client_online(f.w, ROMEO, "s");
+	f.w->clients[second].slow = true;
+	client_drop(f.w, f.r, CLOSE_SOCKET_LOST);
+	assert_int_equal(f.w->clients[second].kept_count, 2); /* r's unavailable presence and the message */
+	assert_int_equal(world_pending_rows(f.w, ROMEO), 1);
+	client_writes(f.w, second);
+	assert_int_equal(world_pending_rows(f.w, ROMEO), 0);
+	world_free(f.w);
+}
+
+static void what_is_worth_no_row_is_handled_in_memory(void **state)
+{
+	struct fixture f = begin(NO_DESK);
+
+	(void)state;
+	f.w->clients[f.r].slow = false;
+	client_send_owed(f.w, f.a, "<message to='romeo@localhost' type='headline'><body>news</body></message>", 1);
+	client_send_owed(f.w, f.a, "<message to='romeo@localhost' type='chat'><body>psst</body><no-store xmlns='urn:xmpp:hints'/>"
+			 "</message>", 2);
+	client_send_owed(f.w, f.a, "<iq to='romeo@localhost/r' type='get' id='1'><q xmlns='urn:x'/></iq>", 3);
+	assert_log(f.w, f.a, "HANDLED 1\nHANDLED 2\nHANDLED 3\n");
+	world_pass(f.w, 2 * DELAY_MS);
+	assert_int_equal(world_pending_rows(f.w, ROMEO), 0);
+	world_free(f.w);
+}
+
+static void d0_writes_nothing(void **state)
+{
+	struct fixture f = begin("--virt-hosts=localhost:durability=D0\n");
+
+	(void)state;
+	client_send_owed(f.w, f.a, hello, 1);
+	world_pass(f.w, 10 * DELAY_MS);
+	assert_int_equal(world_pending_rows(f.w, ROMEO), 0);
+	assert_int_equal(metric_read(METRIC_custody), 0);
+	client_writes(f.w, f.r);
+	world_free(f.w);
+}
+
+static void what_the_desk_keeps_gets_no_row(void **state)
+{
+	struct fixture f = begin(DESK);
+	struct packet_msg *m = MSG_NEW(shard_route, packet_msg);
+	struct jid *from = jid_parse(SPAN_LIT("v-aaaaaaaaaaaaaaaaaaaa@localhost/x")), *to = jid_parse(SPAN_LIT(ROMEO "/r"));
+	struct builder *b = builder_new();
+
+	(void)state;
+	builder_open(b, "message", NULL);
+	builder_attr_text(b, "type", "chat");
+	builder_leaf(b, "body", NULL, SPAN_LIT("help"));
+	builder_close(b);
+	m->packet = packet_make(builder_finish(b), from, to, PACKET_FROM_DESK | PACKET_KEPT);
+	m->packet.pledge = pledge_new(f.w->server.edge[f.a % 2], f.a, 1, 7);
+	actor_send(server_shard(&f.w->server, to), &m);
+	world_pass(f.w, 10 * DELAY_MS);
+	assert_log(f.w, f.a, "");
+	assert_int_equal(world_pending_rows(f.w, ROMEO), 0);
+	client_writes(f.w, f.r);
+	assert_log(f.w, f.a, "HANDLED 7\n");
+	builder_free(b);
+	jid_unref(from);
+	jid_unref(to);
+	world_free(f.w);
+}
+
+static void a_receipt_of_a_session_that_is_gone_counts(void **state)
+{
+	struct fixture f = begin(NO_DESK);
+	unsigned again;
+
+	(void)state;
+	client_send_owed(f.w, f.a, hello, 1);
+	again = client_online(f.w, ROMEO, "r"); /* takes the place; what the old one had in its buffer still goes out */
+	client_writes(f.w, f.r);
+	assert_log(f.w, f.a, "HANDLED 1\n");
+	assert_int_equal(metric_read(METRIC_custody), 0);
+	assert_lacks(client_log(f.w, again), "hello");
+	world_free(f.w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_receiver_in_time_costs_no_row),
+		cmocka_unit_test(what_is_not_acknowledged_is_on_disk_before_the_sender_hears),
+		cmocka_unit_test(acknowledged_while_it_is_written_leaves_no_row),
+		cmocka_unit_test(a_store_that_fails_is_tried_again),
+		cmocka_unit_test(a_lost_receiver_makes_it_an_offline_message),
+		cmocka_unit_test(one_of_two_clients_is_enough),
+		cmocka_unit_test(another_client_gets_what_came_back_under_the_same_row),
+		cmocka_unit_test(what_is_worth_no_row_is_handled_in_memory),
+		cmocka_unit_test(d0_writes_nothing),
+		cmocka_unit_test(what_the_desk_keeps_gets_no_row),
+		cmocka_unit_test(a_receipt_of_a_session_that_is_gone_counts),
+	};
+
+	return RUN(tests);
+}
