@@ -2,11 +2,13 @@
 
 #include <stdlib.h>
 
+#include "actors/desk/desk.h"
 #include "actors/edge/edge.h"
 
 struct pledge {
-	actor_id edge;
+	actor_id home;
 	uint64_t number;
+	struct jid *visitor; /* counted; NULL = home is an edge */
 	uint32_t slot, gen;
 	uint32_t refs;
 };
@@ -15,7 +17,15 @@ struct pledge *pledge_new(actor_id edge, uint32_t slot, uint32_t gen, uint64_t n
 {
 	struct pledge *p = xmalloc(sizeof(*p));
 
-	*p = (struct pledge){ .edge = edge, .number = number, .slot = slot, .gen = gen, .refs = 1 };
+	*p = (struct pledge){ .home = edge, .number = number, .slot = slot, .gen = gen, .refs = 1 };
+	return p;
+}
+
+struct pledge *pledge_of_desk(actor_id desk, struct jid *visitor, uint64_t number)
+{
+	struct pledge *p = xmalloc(sizeof(*p));
+
+	*p = (struct pledge){ .home = desk, .number = number, .visitor = jid_ref(visitor), .refs = 1 };
 	return p;
 }
 
@@ -26,19 +36,36 @@ struct pledge *pledge_ref(struct pledge *p)
 	return p;
 }
 
+static void tell_edge(const struct pledge *p)
+{
+	struct edge_handled *m = MSG_NEW(edge_handled, edge_handled);
+
+	m->slot = p->slot;
+	m->gen = p->gen;
+	m->number = p->number;
+	actor_send(p->home, &m);
+}
+
+static void tell_desk(const struct pledge *p)
+{
+	struct desk_handled *m = MSG_NEW(desk_handled, desk_handled);
+
+	m->visitor = p->visitor;
+	m->number = p->number;
+	actor_send(p->home, &m);
+}
+
 void pledge_drop(struct pledge **p)
 {
 	struct pledge *taken = *p;
-	struct edge_handled *m;
 
 	*p = NULL;
 	/* Pairs with the same operation of the other holders: the last one sees all they did done. */
 	if (!taken || __atomic_sub_fetch(&taken->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
-	m = MSG_NEW(edge_handled, edge_handled);
-	m->slot = taken->slot;
-	m->gen = taken->gen;
-	m->number = taken->number;
-	actor_send(taken->edge, &m);
+	if (taken->visitor)
+		tell_desk(taken);
+	else
+		tell_edge(taken);
 	free(taken);
 }

@@ -158,8 +158,14 @@ static uint8_t seen_bit(struct conversation *c, struct agent *a)
 	slot = c->seen_next++ % CONVERSATION_SEEN_MAX;
 	c->seen[slot] = a;
 	c->notified &= (uint8_t)~(1u << slot);
-	LIST_EACH(it, &c->words)
-		CONTAINER_OF(it, struct word, link)->shown &= (uint8_t)~(1u << slot);
+	LIST_EACH(it, &c->words) {
+		struct word *w = CONTAINER_OF(it, struct word, link);
+
+		w->shown &= (uint8_t)~(1u << slot);
+		w->arrived &= (uint8_t)~(1u << slot);
+		if (w->receiver == 1u << slot)
+			w->handover = 0;
+	}
 	return (uint8_t)(1u << slot);
 }
 
@@ -221,6 +227,7 @@ void conversation_bar_owner(struct conversation *c)
 		if (w->shown & bit)
 			w->robots_failed++;
 		w->shown &= (uint8_t)~bit;
+		w->arrived &= (uint8_t)~bit;
 	}
 }
 
@@ -294,12 +301,14 @@ struct word *conversation_next_word(const struct conversation *c)
 	return NULL;
 }
 
-void conversation_show(struct conversation *c, struct word *w, struct stanza *sent)
+void conversation_show(struct conversation *c, struct word *w, struct stanza *sent, uint64_t handover)
 {
 	stanza_ref(sent);
 	stanza_unref(w->sent);
 	w->sent = sent;
-	w->shown |= known_bit(c, c->owner);
+	w->handover = handover;
+	w->receiver = known_bit(c, c->owner);
+	w->shown |= w->receiver;
 	w->late = true; /* whoever gets it after this one gets it later */
 	c->talked = true;
 }
@@ -338,9 +347,43 @@ struct word *conversation_came_back(struct conversation *c, const struct stanza 
 		if (!found && !span_empty(id) && span_eq(id, stanza_id(w->stanza)))
 			found = w;
 	}
-	if (found)
+	if (found) {
 		found->shown &= (uint8_t)~bit;
+		found->arrived &= (uint8_t)~bit;
+		if (found->receiver == bit)
+			found->handover = 0;
+	}
 	return found;
+}
+
+struct word *conversation_arrived(struct conversation *c, uint64_t handover)
+{
+	LIST_EACH(it, &c->words) {
+		struct word *w = CONTAINER_OF(it, struct word, link);
+
+		if (w->handover != handover)
+			continue;
+		w->handover = 0;
+		w->arrived |= w->receiver;
+		return w;
+	}
+	return NULL;
+}
+
+bool conversation_has_arrived(const struct conversation *c, const struct word *w)
+{
+	return (w->arrived & known_bit(c, c->owner)) != 0;
+}
+
+bool conversation_has_unsafe(const struct conversation *c)
+{
+	LIST_EACH(it, &c->words) {
+		const struct word *w = CONTAINER_OF(it, struct word, link);
+
+		if (!w->row && !w->storing && !conversation_has_arrived(c, w))
+			return true;
+	}
+	return false;
 }
 
 struct word *conversation_find_word(const struct conversation *c, uint64_t number)

@@ -34,8 +34,11 @@ struct word { /* a message of the visitor that has no answer yet */
 	uint64_t number;  /* unique in its desk */
 	uint64_t time_us; /* wall clock, when it was said */
 	uint64_t row;     /* in the DESK_LEFT log; 0 = none */
+	uint64_t handover; /* number of its last way to an owner; 0 = came back */
 	struct pledge *pledge; /* NULL: an owner has it, or its row is written, or its visitor asks for no word */
 	uint8_t shown;
+	uint8_t arrived;  /* bits as in `shown`: a client of this owner has acknowledged it */
+	uint8_t receiver; /* the bit of who got it last */
 	uint8_t robots_failed;
 	bool storing;     /* its row is being written */
 	bool late;        /* whoever gets it next gets it with <delay/> */
@@ -64,7 +67,7 @@ enum conversation_due {
 	DUE_SLOT,   /* a left visitor's slot is given back */
 	DUE_CLOSE,  /* a left visitor's conversation ends */
 	DUE_ROBOT,  /* the robot should have answered */
-	DUE_SETTLE, /* shown words have not come back: their rows may go */
+	DUE_SAVE,   /* words that no client has acknowledged get rows */
 	DUE_RETRY,  /* an undelivered word is sent again */
 	DUE_COUNT
 };
@@ -169,14 +172,20 @@ struct word *conversation_add_word(struct conversation *c, struct stanza *s, str
 				   uint64_t time_us, unsigned max, struct list *dropped);
 /* The first word the owner has not seen; NULL = none, or no owner. */
 struct word *conversation_next_word(const struct conversation *c);
-/* The owner gets it as `sent` (counted here). */
-void conversation_show(struct conversation *c, struct word *w, struct stanza *sent);
+/* The owner gets it as `sent` (counted here), under this number of handing over. */
+void conversation_show(struct conversation *c, struct word *w, struct stanza *sent, uint64_t handover);
 bool conversation_is_shown(const struct conversation *c, const struct word *w); /* to the present owner */
 /* An answer: moves all words the owner has seen to `answered`. */
 void conversation_answered(struct conversation *c, struct list *answered);
 /* A stanza came back from this agent: the word it was; NULL = none of ours any more. */
 struct word *conversation_came_back(struct conversation *c, const struct stanza *s, const struct agent *a);
 struct word *conversation_find_word(const struct conversation *c, uint64_t number);
+/* A client has acknowledged what went out under this number: the word; NULL = answered or come back meanwhile. */
+struct word *conversation_arrived(struct conversation *c, uint64_t handover);
+/* The present owner's client has it: it needs no row. */
+bool conversation_has_arrived(const struct conversation *c, const struct word *w);
+/* Some word is in memory alone: neither on disk nor on its way there nor with the owner's client. */
+bool conversation_has_unsafe(const struct conversation *c);
 void conversation_remove_word(struct conversation *c, struct word *w); /* and frees it */
 void conversation_mark_late(struct conversation *c);
 static inline bool conversation_is_owed(const struct conversation *c)

@@ -115,8 +115,14 @@ void desk_drop_words(struct desk *self, struct conversation *c, struct list *wor
 
 void desk_schedule(struct desk *self, struct conversation *c)
 {
-	uint64_t due = conversation_next_due(c);
+	const struct config *conf = self->server->conf;
+	uint64_t due;
 
+	/* Most arrive before that; looking once costs less than watching each. */
+	if (!c->due[DUE_SAVE] && conversation_has_unsafe(c) &&
+	    config_durability(conf, jid_domain(c->visitor)) != CONFIG_DURABILITY_D0)
+		c->due[DUE_SAVE] = actor_now_ms() + (uint64_t)conf->durability_delay;
+	due = conversation_next_due(c);
 	if (due)
 		wheel_set(self->ticker.wheel, &c->timer, due);
 	else
@@ -139,8 +145,8 @@ static void on_due(struct desk *self, struct conversation *c)
 		owner_seek(self, c);
 	if (is_due(c, DUE_ROBOT, now_ms) && c->owner && conversation_is_owed(c))
 		owner_failed(self, c, REASON_ROBOT_FAILED);
-	if (is_due(c, DUE_SETTLE, now_ms))
-		left_settle(self, c);
+	if (is_due(c, DUE_SAVE, now_ms))
+		left_save(self, c);
 	if (is_due(c, DUE_SLOT, now_ms) && c->slot) {
 		if (c->asked == ASKED_NOTHING)
 			owner_release(self, c);
@@ -248,6 +254,11 @@ static void on_desk_undelivered(struct desk *self, struct packet_msg *m)
 {
 	traffic_came_back(self, &m->packet);
 	ticker_arm(&self->ticker);
+}
+
+static void on_desk_handled(struct desk *self, struct desk_handled *m)
+{
+	traffic_arrived(self, m);
 }
 
 static void on_desk_chosen(struct desk *self, struct pool_ask *a)

@@ -28,7 +28,14 @@ struct pool_presence { /* state of a seat's or robot's account, on every change,
 	bool lost;           /* best is NULL because the line was lost, not closed on purpose */
 };
 
+struct desk_handled { /* what the desk gave to an owner, by the number of the handing over (actors/pledge.h) */
+	struct msg m;
+	struct jid *visitor; /* bare, counted */
+	uint64_t number;
+};
+
 void desk_visitor_drop(struct msg *m);
+void desk_handled_drop(struct msg *m);
 void pool_presence_drop(struct msg *m);
 
 /* Messages from outside the desk. Its inner protocol (choose, release, changed, timers) is in desk/inner.h. */
@@ -38,7 +45,9 @@ void pool_presence_drop(struct msg *m);
 	M(DESK_TO_VISITOR, desk_to_visitor, packet_msg, packet_msg_drop, "A stanza somebody sent to a visitor.") \
 	M(DESK_ROSTER_GET, desk_roster_get, packet_msg, packet_msg_drop, "A visitor asks for its roster: assign.") \
 	M(DESK_UNDELIVERED, desk_undelivered, packet_msg, packet_msg_drop, \
-	  "A visitor's message could not be given to the owner it was sent to.")
+	  "A visitor's message could not be given to the owner it was sent to.") \
+	M(DESK_HANDLED, desk_handled, desk_handled, desk_handled_drop, \
+	  "A client of the owner has acknowledged a visitor's message.")
 #define POOL_OUTER_ROWS(M) \
 	M(POOL_PRESENCE, pool_presence, pool_presence, pool_presence_drop, "A seat or robot changed its availability.")
 MSG_DECLARE_KINDS(DESK_OUTER_ROWS)

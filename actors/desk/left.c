@@ -1,6 +1,6 @@
-/* Messages left with nobody: their rows in the DESK_LEFT log (owner = the tenant's domain, tag = the visitor's bare
- * JID). A row exists from the moment nobody was there until the word was answered, or has been with an owner for a
- * while. */
+/* Visitors' words on disk: their rows in the DESK_LEFT log (owner = the tenant's domain, tag = the visitor's bare JID). A word
+ * gets one when nobody is there, and when its owner's client has not acknowledged it soon (decision 0005); it goes when the word
+ * was answered or is with a client. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "xmpp/parser.h"
 
 #define ROWS_AT_ONCE 500u
+#define SAVE_AGAIN_MS 5000u
 
 /* --- writing --- */
 
@@ -22,7 +23,7 @@ void left_save(struct desk *self, struct conversation *c)
 		struct word *w = CONTAINER_OF(it, struct word, link);
 		struct store_request *r;
 
-		if (w->row || w->storing)
+		if (w->row || w->storing || conversation_has_arrived(c, w))
 			continue;
 		r = store_request_new(STORE_OP_LOG_APPEND, STORE_DESK_LEFT, jid_domain(c->visitor), jid_bare(c->visitor),
 				      &desk_stored_kind);
@@ -31,8 +32,9 @@ void left_save(struct desk *self, struct conversation *c)
 		r->limit = (uint64_t)conf->desk_waiting_max;
 		r->total = (uint64_t)conf->desk_waiting_total;
 		r->note[0] = w->number;
+		r->relaxed = config_durability(conf, jid_domain(c->visitor)) == CONFIG_DURABILITY_D1;
 		w->storing = true;
-		metric_inc(METRIC_desk_left_messages);
+		metric_inc(c->phase == CONVERSATION_WAITING ? METRIC_desk_left_messages : METRIC_custody_saved);
 		actor_send(self->server->store, &r);
 	}
 }
@@ -51,7 +53,7 @@ void left_settle(struct desk *self, struct conversation *c)
 	LIST_EACH(it, &c->words) {
 		struct word *w = CONTAINER_OF(it, struct word, link);
 
-		if (!w->row || !conversation_is_shown(c, w))
+		if (!w->row || !conversation_has_arrived(c, w))
 			continue;
 		left_forget(self, c, w->row);
 		w->row = 0;
@@ -106,16 +108,18 @@ static void on_written(struct desk *self, struct store_request *r)
 
 	if (r->status == STATUS_OK && (!self->first_row || r->seq < self->first_row))
 		self->first_row = r->seq;
-	if (w && r->status == STATUS_OK) {
+	if (w)
 		w->storing = false;
+	if (w && !conversation_has_arrived(c, w) && r->status == STATUS_OK) {
 		w->row = r->seq;
 		pledge_drop(&w->pledge);
 		left_tell(self, c);
-	} else if (w) {
-		w->storing = false;
-		if (!w->shown || c->phase == CONVERSATION_WAITING)
+	} else if (w && r->status != STATUS_OK) {
+		if (c->phase == CONVERSATION_WAITING)
 			refuse(self, c, w, r->status);
-	} else if (r->status == STATUS_OK) { /* answered meanwhile */
+		else
+			c->due[DUE_SAVE] = actor_now_ms() + SAVE_AGAIN_MS; /* an owner may have it before that */
+	} else if (r->status == STATUS_OK) { /* answered, or with a client, meanwhile */
 		struct store_request *forget = store_request_new(STORE_OP_LOG_DELETE_ONE, STORE_DESK_LEFT, span_of(r->owner),
 								 span_of(r->key), NULL);
 

@@ -9,6 +9,11 @@ void desk_visitor_drop(struct msg *m)
 	jid_unref(((struct desk_visitor *)(void *)m)->visitor);
 }
 
+void desk_handled_drop(struct msg *m)
+{
+	jid_unref(((struct desk_handled *)(void *)m)->visitor);
+}
+
 void pool_presence_drop(struct msg *m)
 {
 	struct pool_presence *p = (struct pool_presence *)(void *)m;

@@ -1,7 +1,7 @@
 #pragma once
 /* A desk shard's state and what its files offer each other: desk.c (the actor, sending), owner.c (who has a
- * conversation), visitor.c (visitors come and go), traffic.c (stanzas from and to visitors), left.c (messages left
- * with nobody). All of it runs in the desk's own context. */
+ * conversation), visitor.c (visitors come and go), traffic.c (stanzas from and to visitors), left.c (messages
+ * that are on disk). All of it runs in the desk's own context. */
 #include "actors/desk/conversation.h"
 #include "actors/desk/notice.h"
 #include "actors/desk/ticker.h"
@@ -90,14 +90,15 @@ void visitor_notice(struct desk *self, struct conversation *c, struct agent *a, 
 void traffic_from_visitor(struct desk *self, struct packet *p);
 void traffic_to_visitor(struct desk *self, struct packet *p);
 void traffic_came_back(struct desk *self, struct packet *p);
+void traffic_arrived(struct desk *self, const struct desk_handled *m);
 void traffic_show_words(struct desk *self, struct conversation *c); /* all unseen ones, to the owner, who is HERE */
 /* Decides over messages of seats that waited for the pool; `full`: this seat asked and has no free slot, or NULL. */
 void traffic_settle_claims(struct desk *self, struct conversation *c, const struct jid *full);
 
 /* --- left.c --- */
 void left_load(struct desk *self); /* at start */
-void left_save(struct desk *self, struct conversation *c); /* words that have no row yet */
+void left_save(struct desk *self, struct conversation *c); /* words that are in memory alone */
+void left_settle(struct desk *self, struct conversation *c); /* rows of words that are with the owner's client go */
 void left_tell(struct desk *self, struct conversation *c); /* the visitor, once, when all words are safe */
-void left_settle(struct desk *self, struct conversation *c); /* rows of words the owner has had for a while */
 void left_forget(struct desk *self, const struct conversation *c, uint64_t row);
 void left_on_stored(struct desk *self, struct store_request *r);

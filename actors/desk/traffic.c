@@ -11,8 +11,6 @@
 /* A returned word is tried again when the news of what happened to its receiver had time to come. */
 #define RETRY_MS 1000u
 #define RETRIES_MAX 3u
-/* How long a word must be with its owner before its row is deleted. */
-#define SETTLE_MS 5000u
 
 /* --- to the owner --- */
 
@@ -21,6 +19,7 @@ static void show_word(struct desk *self, struct conversation *c, struct word *w)
 	struct agent *a = c->owner;
 	bool robot = a->class == CLASS_ROBOT, failed = w->robots_failed >= CONVERSATION_ROBOTS_MAX;
 	struct notice_stamp stamp = { .epoch = c->epoch, .domain = jid_domain(c->visitor) };
+	struct pledge *arrival = pledge_of_desk(self->self, c->visitor, ++self->numbers);
 	struct stanza *sent;
 
 	if (robot || failed)
@@ -32,28 +31,26 @@ static void show_word(struct desk *self, struct conversation *c, struct word *w)
 	if (w->late)
 		stamp.delay_us = w->time_us;
 	sent = notice_stamped(self->builder, w->stanza, &stamp);
-	conversation_show(c, w, sent);
+	conversation_show(c, w, sent, self->numbers);
 	if (robot)
 		metric_inc(METRIC_desk_to_robot);
-	desk_send_owed(self, sent, w->from, robot ? a->best : a->bare, 0, &w->pledge);
+	desk_send_owed(self, sent, w->from, robot ? a->best : a->bare, PACKET_KEPT, &arrival);
 }
 
 void traffic_show_words(struct desk *self, struct conversation *c)
 {
 	uint64_t now_ms = actor_now_ms();
 	struct word *w;
-	bool any = false, rows = false;
+	bool any = false;
 
 	ASSERT(c->owner && c->owner->state == AGENT_HERE);
 	while ((w = conversation_next_word(c))) {
 		show_word(self, c, w);
 		any = true;
-		rows |= w->row || w->storing;
 	}
 	if (any && c->owner->class == CLASS_ROBOT && !c->due[DUE_ROBOT] && self->server->conf->desk_robot_deadline)
 		c->due[DUE_ROBOT] = now_ms + (uint64_t)self->server->conf->desk_robot_deadline * 1000;
-	if (rows)
-		c->due[DUE_SETTLE] = now_ms + SETTLE_MS;
+	left_settle(self, c);
 	desk_schedule(self, c);
 }
 
@@ -365,7 +362,18 @@ void traffic_to_visitor(struct desk *self, struct packet *p)
 		presence_to_visitor(self, p);
 }
 
-/* --- what comes back --- */
+/* --- what became of it --- */
+
+void traffic_arrived(struct desk *self, const struct desk_handled *m)
+{
+	struct conversation *c = desk_find(self, m->visitor);
+	struct word *w = c ? conversation_arrived(c, m->number) : NULL;
+
+	if (!w)
+		return;
+	pledge_drop(&w->pledge);
+	left_settle(self, c);
+}
 
 void traffic_came_back(struct desk *self, struct packet *p)
 {

@@ -68,12 +68,14 @@ static struct word *say(uint64_t number, uint64_t time_us, unsigned max, struct 
 	return w;
 }
 
+static uint64_t handovers;
+
 static void show_next(void)
 {
 	struct word *w = conversation_next_word(c);
 
 	assert_non_null(w);
-	conversation_show(c, w, w->stanza);
+	conversation_show(c, w, w->stanza, ++handovers);
 }
 
 static void free_words(struct list *words)
@@ -279,7 +281,7 @@ static void the_next_deadline_is_the_earliest(void **state)
 	assert_int_equal(conversation_next_due(c), 0);
 	c->due[DUE_CLOSE] = 50;
 	c->due[DUE_ROBOT] = 20;
-	c->due[DUE_SETTLE] = 30;
+	c->due[DUE_SAVE] = 30;
 	assert_int_equal(conversation_next_due(c), 20);
 }
 

@@ -70,7 +70,9 @@ static void the_first_seat_gets_them_in_order_and_the_rows_go(void **state)
 	assert_int_equal(rows(store_now, "a.test"), 3);
 	answers("bob@a.test/pc", "v2@a.test", "a");
 	assert_int_equal(rows(store_now, "a.test"), 2);
-	run(5100);
+	run(60000);
+	assert_int_equal(rows(store_now, "a.test"), 2); /* for as long as its client says nothing */
+	acknowledges("bob@a.test");
 	assert_int_equal(rows(store_now, "a.test"), 0);
 }
 
@@ -91,11 +93,102 @@ static void they_survive_a_restart(void **state)
 	assert_true(got_from("bob@a.test", "v1@a.test", "m01 m04 m07 m10 m13 m16 m19 m22 m25 m28"));
 	assert_true(got_from("bob@a.test", "v2@a.test", "m02 m05 m08 m11 m14 m17 m20 m23 m26 m29"));
 	assert_seen(30, "bob@a.test", "<delay");
-	run(5100);
+	acknowledges("bob@a.test");
 	assert_int_equal(rows(store_now, "a.test"), 0);
 	again_with(NULL);
 	comes("bob@a.test/pc");
 	assert_true(got("bob@a.test", ""));
+}
+
+static void a_word_its_owner_has_not_acknowledged_is_on_disk_before_the_visitor_hears(void **state)
+{
+	(void)state;
+	comes("alice@a.test/pc");
+	says_owed("v1@a.test/tab", "alice@a.test", "1");
+	assert_true(got("alice@a.test", "1"));
+	run(99);
+	assert_int_equal(rows(store_now, "a.test"), 0);
+	assert_int_equal(world.handled, 0);
+	run(1);
+	assert_int_equal(rows(store_now, "a.test"), 1);
+	assert_int_equal(world.handled, 1);
+	acknowledges("alice@a.test");
+	assert_int_equal(rows(store_now, "a.test"), 0);
+	assert_int_equal(world.handled, 1);
+}
+
+static void a_word_acknowledged_in_time_costs_no_row(void **state)
+{
+	int64_t saved = metric_read(METRIC_custody_saved);
+
+	(void)state;
+	comes("alice@a.test/pc");
+	says_owed("v1@a.test/tab", "alice@a.test", "1");
+	run(50);
+	acknowledges("alice@a.test");
+	assert_int_equal(world.handled, 1);
+	run(1000);
+	assert_int_equal(metric_read(METRIC_custody_saved), saved);
+}
+
+static void words_on_their_way_survive_a_crash(void **state)
+{
+	(void)state;
+	comes("alice@a.test/pc");
+	comes("r1@a.test/x");
+	says("v1@a.test/tab", "alice@a.test", "1"); /* the visitor's page acknowledges nothing: kept all the same */
+	run(200);
+	says("v1@a.test/tab", "alice@a.test", "2"); /* too young to be safe */
+	again_with(NULL);
+	comes("bob@a.test/pc");
+	assert_true(got("bob@a.test", "1"));
+}
+
+static void words_for_a_seat_that_lost_its_line_are_safe_meanwhile(void **state)
+{
+	(void)state;
+	comes("alice@a.test/pc");
+	says("v1@a.test/tab", "alice@a.test", "1");
+	acknowledges("alice@a.test");
+	line_lost("alice@a.test");
+	says_owed("v1@a.test/tab", "alice@a.test", "2");
+	run(200);
+	assert_int_equal(rows(store_now, "a.test"), 1);
+	assert_int_equal(world.handled, 1);
+	comes("alice@a.test/pc");
+	assert_true(got("alice@a.test", "1 2"));
+	acknowledges("alice@a.test");
+	assert_int_equal(rows(store_now, "a.test"), 0);
+}
+
+static void what_another_owner_has_to_answer_is_on_disk_again(void **state)
+{
+	(void)state;
+	comes("alice@a.test/pc");
+	says("v1@a.test/tab", "alice@a.test", "1");
+	acknowledges("alice@a.test");
+	signs_out("alice@a.test");
+	run(200);
+	assert_int_equal(rows(store_now, "a.test"), 1);
+	comes("alice@a.test/pc"); /* she saw it and her client said so */
+	assert_true(got("alice@a.test", "1"));
+	assert_int_equal(rows(store_now, "a.test"), 0);
+}
+
+static void d0_keeps_in_memory_what_an_owner_has(void **state)
+{
+	(void)state;
+	again_with("sess-man/durability=D0\n");
+	comes("alice@a.test/pc");
+	says_owed("v1@a.test/tab", "alice@a.test", "1");
+	run(1000);
+	assert_int_equal(rows(store_now, "a.test"), 0);
+	acknowledges("alice@a.test");
+	assert_int_equal(world.handled, 1);
+	says("v2@a.test/tab", "alice@a.test", "2");
+	signs_out("alice@a.test");
+	run(2000);
+	assert_int_equal(rows(store_now, "a.test"), 2); /* left with nobody: on disk at every level */
 }
 
 static void more_rows_than_one_read_are_all_found(void **state)
@@ -151,7 +244,7 @@ static void a_message_is_not_given_twice_to_a_seat_that_comes_again(void **state
 	run(1000);
 	comes("alice@a.test/pc");
 	assert_true(got("alice@a.test", "1"));
-	run(5100);
+	acknowledges("alice@a.test");
 	assert_int_equal(rows(store_now, "a.test"), 0);
 }
 
@@ -258,6 +351,12 @@ int main(void)
 		T(a_message_with_nobody_there_is_kept_and_told_once),
 		T(the_first_seat_gets_them_in_order_and_the_rows_go),
 		T(they_survive_a_restart),
+		T(a_word_its_owner_has_not_acknowledged_is_on_disk_before_the_visitor_hears),
+		T(a_word_acknowledged_in_time_costs_no_row),
+		T(words_on_their_way_survive_a_crash),
+		T(words_for_a_seat_that_lost_its_line_are_safe_meanwhile),
+		T(what_another_owner_has_to_answer_is_on_disk_again),
+		T(d0_keeps_in_memory_what_an_owner_has),
 		T(more_rows_than_one_read_are_all_found),
 		T(what_is_said_while_the_log_is_read_is_not_taken_for_an_old_message),
 		T(a_message_is_not_given_twice_to_a_seat_that_comes_again),

@@ -60,7 +60,7 @@ static const char *visitor_name(unsigned v, const char *resource)
 	return name;
 }
 
-static unsigned agent_of(const struct record *r)
+static unsigned agent_of(struct record *r)
 {
 	for (unsigned a = 0; a < AGENTS; a++)
 		if (is_to(r, agents[a]))
@@ -69,7 +69,7 @@ static unsigned agent_of(const struct record *r)
 }
 
 /* Of an id like "m17". */
-static unsigned number_of(const struct record *r)
+static unsigned number_of(struct record *r)
 {
 	struct span id = stanza_id(r->packet.stanza);
 	unsigned n = 0;
@@ -81,7 +81,7 @@ static unsigned number_of(const struct record *r)
 
 /* --- looking --- */
 
-static void note_message(const struct record *r, unsigned a)
+static void note_message(struct record *r, unsigned a)
 {
 	unsigned number = number_of(r);
 	unsigned v = model.said_by[number];
@@ -107,7 +107,7 @@ static void note_leaving(unsigned v, unsigned a)
 static void look(void)
 {
 	for (; model.looked < world.count; model.looked++) {
-		const struct record *r = &world.records[model.looked];
+		struct record *r = &world.records[model.looked];
 		unsigned a = agent_of(r);
 		bool message = r->packet.stanza && stanza_kind(r->packet.stanza) == STANZA_MESSAGE;
 
@@ -202,7 +202,7 @@ static const struct agent *owner_of(unsigned v)
 	return c ? c->owner : NULL;
 }
 
-static bool is_owed(const struct record *r)
+static bool is_owed(struct record *r)
 {
 	const struct conversation *c = conversation_of(model.said_by[number_of(r)]);
 
@@ -265,7 +265,7 @@ static void agent_answers(unsigned a, unsigned v)
 	if (world.lazy)
 		return;
 	for (size_t i = model.looked; i < world.count; i++) {
-		const struct record *r = &world.records[i];
+		struct record *r = &world.records[i];
 
 		/* I4: what reaches the visitor comes from the owner */
 		if (is_to(r, visitor_name(v, NULL)) && r->packet.stanza && span_is(stanza_id(r->packet.stanza), id))
@@ -288,7 +288,7 @@ static void agent_changes(unsigned a)
 static void something_comes_back(void)
 {
 	size_t n = world.count, back = draw_number(12);
-	const struct record *r;
+	struct record *r;
 	unsigned a;
 
 	/* whether it was answered meanwhile must be known */

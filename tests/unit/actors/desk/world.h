@@ -7,6 +7,7 @@
 #include "actors/store.h"
 #include "runtime/actor/engine.h"
 #include "runtime/log.h"
+#include "runtime/metric.h"
 #include "xmpp/parser.h"
 
 #define WORLD_DESKS 2u
@@ -26,6 +27,8 @@ struct world {
 	struct xml_pool *pool;
 	struct record *records;
 	size_t count, room, seen; /* records before `seen` are past: looked at or forgotten */
+	actor_id edge;            /* hears what became of words sent with says_owed */
+	unsigned handled;
 	bool lazy;                /* what happens below waits for the next run() */
 };
 
@@ -64,6 +67,14 @@ static void probe_receive(void *state, struct msg *m)
 		BUG("not for a shard");
 }
 
+static void edge_receive(void *state, struct msg *m)
+{
+	(void)state;
+	if (m->kind != &edge_handled_kind)
+		BUG("not for an edge");
+	world.handled++;
+}
+
 static uint64_t run(uint64_t ms)
 {
 	return engine_sim_run(ms);
@@ -77,9 +88,10 @@ static UNUSED void settle(void)
 
 static void world_end(void)
 {
+	for (size_t i = 0; i < world.count; i++)
+		packet_clear(&world.records[i].packet);
 	engine_stop();
 	for (size_t i = 0; i < world.count; i++) {
-		packet_clear(&world.records[i].packet);
 		free(world.records[i].to);
 		free(world.records[i].text);
 	}
@@ -95,6 +107,7 @@ static void world_end(void)
 static void world_begin(const char *lines, uint64_t seed, const char *store_name)
 {
 	static const struct behaviour probe = { .name = "probe", .placement = ACTOR_FLOATING, .receive = probe_receive };
+	static const struct behaviour edge = { .name = "edge", .placement = ACTOR_FLOATING, .receive = edge_receive };
 	const struct engine_options options = { .workers = 2, .simulate = true, .seed = seed };
 	struct buf text = BUF_INIT, uri = BUF_INIT;
 	struct store *writer = NULL;
@@ -113,6 +126,7 @@ static void world_begin(const char *lines, uint64_t seed, const char *store_name
 	assert_int_equal(store_open(where, STORE_WRITER, &writer, &error), STATUS_OK);
 	world.server.store = store_spawn(writer);
 	world.server.shard[0] = actor_spawn(&probe, NULL, 0);
+	world.edge = actor_spawn(&edge, NULL, 0);
 	world.server.pool = pool_spawn(&world.server);
 	for (unsigned i = 0; i < WORLD_DESKS; i++)
 		world.server.desk[i] = desk_spawn(&world.server, i);
@@ -176,8 +190,8 @@ static UNUSED void visitor(const char *full, enum visitor_event event, enum clos
 	settle();
 }
 
-static UNUSED void packet_to(actor_id desk, const struct msg_kind *kind, const char *from, const char *to,
-			     const char *xml)
+static UNUSED void packet_owed(actor_id desk, const struct msg_kind *kind, const char *from, const char *to,
+			       const char *xml, struct pledge *pledge)
 {
 	struct packet_msg *m = (struct packet_msg *)(void *)msg_new(kind);
 	static const struct xml_limits no_limits;
@@ -186,9 +200,16 @@ static UNUSED void packet_to(actor_id desk, const struct msg_kind *kind, const c
 
 	assert_int_equal(xml_parse_document(world.pool, span_of(xml), &no_limits, &s), STREAM_ERROR_NONE);
 	m->packet = packet_make(s, f, t, 0);
+	m->packet.pledge = pledge;
 	jid_unref(f);
 	jid_unref(t);
 	actor_send(desk, &m);
+}
+
+static UNUSED void packet_to(actor_id desk, const struct msg_kind *kind, const char *from, const char *to,
+			     const char *xml)
+{
+	packet_owed(desk, kind, from, to, xml, NULL);
 }
 
 static UNUSED void visitor_sends(const char *from, const char *to, const char *xml)
@@ -224,6 +245,18 @@ static UNUSED void says(const char *from, const char *to, const char *id)
 	free(xml);
 }
 
+/* From a client with stream management. */
+static UNUSED void says_owed(const char *from, const char *to, const char *id)
+{
+	char *xml = message_xml(id, "text");
+	struct jid *f = jid(from);
+
+	packet_owed(server_desk(&world.server, f), &desk_from_visitor_kind, from, to, xml, pledge_new(world.edge, 0, 0, 1));
+	settle();
+	jid_unref(f);
+	free(xml);
+}
+
 static UNUSED void answers(const char *from, const char *to, const char *id)
 {
 	char *xml = message_xml(id, "answer");
@@ -246,24 +279,34 @@ static UNUSED void asks_roster(const char *from, const char *id)
 	jid_unref(f);
 }
 
-/* The shard could not hand over what record `r` is. */
-static UNUSED void comes_back(const struct record *r)
-{
-	struct packet_msg *m = MSG_NEW(desk_undelivered, packet_msg);
-
-	m->packet = packet_copy(&r->packet);
-	actor_send(server_desk(&world.server, r->packet.from), &m);
-	settle();
-}
-
-/* --- what was seen --- */
-
 static bool is_to(const struct record *r, const char *to)
 {
 	size_t n = strlen(to);
 
 	return strncmp(r->to, to, n) == 0 && (r->to[n] == '\0' || r->to[n] == '/');
 }
+
+/* Clients of this address acknowledge all they got. */
+static UNUSED void acknowledges(const char *to)
+{
+	for (size_t i = 0; i < world.count; i++)
+		if (is_to(&world.records[i], to))
+			pledge_drop(&world.records[i].packet.pledge);
+	settle();
+}
+
+/* The shard could not hand over what record `r` is. */
+static UNUSED void comes_back(struct record *r)
+{
+	struct packet_msg *m = MSG_NEW(desk_undelivered, packet_msg);
+
+	m->packet = packet_copy(&r->packet);
+	pledge_drop(&r->packet.pledge);
+	actor_send(server_desk(&world.server, r->packet.from), &m);
+	settle();
+}
+
+/* --- what was seen --- */
 
 /* Records to this address (bare: any resource) that contain the text, since the last forget(). */
 static UNUSED size_t count(const char *to, const char *text)
@@ -275,7 +318,7 @@ static UNUSED size_t count(const char *to, const char *text)
 	return n;
 }
 
-static UNUSED const struct record *find(const char *to, const char *text)
+static UNUSED struct record *find(const char *to, const char *text)
 {
 	for (size_t i = world.seen; i < world.count; i++)
 		if (is_to(&world.records[i], to) && strstr(world.records[i].text, text))
