@@ -335,10 +335,12 @@ void owner_move_some(struct desk *self)
 		wheel_set(self->ticker.wheel, &self->move_timer, actor_now_ms() + 1000);
 }
 
-static void agent_gone(struct desk *self, struct agent *a, bool lost)
+static void agent_gone(struct desk *self, struct agent *a, enum agent_exit exit)
 {
-	enum desk_reason reason = a->class == CLASS_ROBOT ? REASON_ROBOT_FAILED :
-				  lost ? REASON_SEAT_DISCONNECTED : REASON_SEAT_SIGNED_OUT;
+	static const enum desk_reason reasons[] = { [AGENT_SIGNED_OUT] = REASON_SEAT_SIGNED_OUT,
+						    [AGENT_LOST] = REASON_SEAT_DISCONNECTED,
+						    [AGENT_REMOVED] = REASON_SEAT_REMOVED };
+	enum desk_reason reason = a->class == CLASS_ROBOT ? REASON_ROBOT_FAILED : reasons[exit];
 	struct conversation **owed;
 	size_t count = 0, room = 0;
 
@@ -442,7 +444,7 @@ void owner_on_agent(struct desk *self, struct desk_agent *news)
 	a->life += before == AGENT_GONE && a->state == AGENT_HERE;
 	a->taking = news->taking;
 	if (a->state == AGENT_GONE) {
-		agent_gone(self, a, news->lost);
+		agent_gone(self, a, news->exit);
 		return;
 	}
 	if (a->state == AGENT_HELD)

@@ -53,7 +53,7 @@ static struct session *best_of(const struct passage *p)
 	return best;
 }
 
-void desk_link_agent(struct passage *p, bool lost)
+void desk_link_agent(struct passage *p, enum agent_exit exit)
 {
 	struct user *user = p->user;
 	struct pool_presence *m;
@@ -75,6 +75,6 @@ void desk_link_agent(struct passage *p, bool lost)
 	m->best = best ? jid_ref(best->full) : NULL;
 	m->class = user->class;
 	m->taking_chats = taking;
-	m->lost = !best && lost;
+	m->exit = best ? AGENT_SIGNED_OUT : exit;
 	outbox_add(p->out, p->server->pool, m);
 }

@@ -321,7 +321,7 @@ static void on_shard_liveness(struct shard *self, struct shard_liveness *m)
 	s->alive = m->alive;
 	p = passage_of(self, user, s);
 	desk_link_liveness(&p);
-	desk_link_agent(&p, true);
+	desk_link_agent(&p, AGENT_LOST);
 	replace_silent(self, user);
 	settle(self, user);
 }

@@ -13,6 +13,7 @@ enum close_reason {
 	CLOSE_ERROR,       /* stream error we sent */
 	CLOSE_REPLACED,    /* same resource bound elsewhere */
 	CLOSE_SHUTDOWN,
+	CLOSE_REMOVED,     /* its account was removed */
 };
 
 struct shard_bind {

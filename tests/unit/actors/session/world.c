@@ -108,8 +108,8 @@ static void pool_receive(void *state, struct msg *m)
 	struct pool_presence *p = (struct pool_presence *)(void *)m;
 
 	assert_ptr_equal(m->kind, &pool_presence_kind);
-	buf_addf(&w->pool, "%s best=%s taking=%d lost=%d\n", p->account->text, p->best ? p->best->text : "-",
-		 p->taking_chats, p->lost);
+	buf_addf(&w->pool, "%s best=%s taking=%d %s\n", p->account->text, p->best ? p->best->text : "-",
+		 p->taking_chats, p->exit == AGENT_REMOVED ? "removed" : p->exit == AGENT_LOST ? "lost=1" : "lost=0");
 }
 
 /* --- the store: a gate before the real one --- */
