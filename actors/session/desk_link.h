@@ -11,3 +11,5 @@ void desk_link_liveness(struct passage *p);
 /* A seat or robot: tells the pool when the resource that decides, or whether it takes chats, has changed. exit: how, if
  * nobody is left. */
 void desk_link_agent(struct passage *p, enum agent_exit exit);
+/* Its account is no more, whatever the pool was told last: it may hold its chats although no session is left. */
+void desk_link_removed(struct passage *p);

@@ -347,6 +347,15 @@ void client_drop(struct world *w, unsigned client, enum close_reason reason)
 	world_run(w);
 }
 
+void world_removed(struct world *w, const char *bare)
+{
+	struct shard_removed *m = MSG_NEW(shard_removed, shard_removed);
+
+	m->account = jid_parse(span_of(bare));
+	actor_send(server_shard(&w->server, m->account), &m);
+	world_run(w);
+}
+
 void client_liveness(struct world *w, unsigned client, bool alive)
 {
 	struct shard_liveness *m = MSG_NEW(shard_liveness, shard_liveness);

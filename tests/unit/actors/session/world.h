@@ -65,6 +65,7 @@ void client_send(struct world *w, unsigned client, const char *xml);
 void client_send_later(struct world *w, unsigned client, const char *xml); /* does not run the world */
 void client_writes(struct world *w, unsigned client); /* all that was kept is written out */
 void client_drop(struct world *w, unsigned client, enum close_reason reason); /* what was kept comes back */
+void world_removed(struct world *w, const char *bare); /* an account is no more */
 void client_liveness(struct world *w, unsigned client, bool alive);
 
 /* A stanza from somewhere inside the server. */
