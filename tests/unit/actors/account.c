@@ -218,6 +218,8 @@ static void deleting_takes_all_that_was_kept_for_it_and_no_more(void **state)
 	}
 	expect(w, "", "delete", "alice@localhost", 0, "");
 	expect(w, "", "delete", "alice@localhost", 1, "alice@localhost: no such account");
+	assert_int_equal(store_log_count(w->store, STORE_REMOVED, span_of(ACCOUNT_REMOVALS), &count), STATUS_OK);
+	assert_int_equal(count, 1); /* for servers that run; a refused one is no removal */
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(store_get(w->store, STORE_ACCOUNT, span_of(users[i]), &out), i ? STATUS_OK : STATUS_NOT_FOUND);
 		assert_int_equal(store_map_get(w->store, STORE_ROSTER, span_of(users[i]), SPAN_LIT("k"), &out),
