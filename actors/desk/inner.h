@@ -11,6 +11,7 @@
 	X(NEXT_MESSAGE, "next-message") \
 	X(VISITOR_RETURNED, "visitor-returned") \
 	X(SEAT_RETURNED, "seat-returned") \
+	X(SEAT_CAME, "seat-came") \
 	X(SEAT_SIGNED_OUT, "seat-signed-out") \
 	X(SEAT_DISCONNECTED, "seat-disconnected") \
 	X(SEAT_REMOVED, "seat-removed") \
