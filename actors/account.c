@@ -11,6 +11,7 @@
 #include "xmpp/sasl/credential.h"
 
 #define PASSWORD_LINE_MAX 4096
+#define NOT_SERVED "this domain is not served; add it to --virt-hosts"
 #define REMOVAL_KEPT_US (3600 * UINT64_C(1000000))
 
 enum status account_set(struct store *s, const struct jid *user, struct span password, uint32_t iterations)
@@ -245,7 +246,9 @@ static int add(struct command *c)
 	enum status st;
 
 	if (!host)
-		return refuse(c->user->text, "this domain is not served; add it to --virt-hosts");
+		return refuse(c->user->text, NOT_SERVED);
+	if (span_is(jid_local(c->user), c->conf->desk_name)) /* also with no desk yet: it would be cut off the day there is one */
+		return refuse(c->user->text, "this is the desk's own address; take another name, or another sess-man/desk/name");
 	if (exists(c, &st))
 		return refuse(c->user->text, "exists already; use passwd to change its password");
 	if (st == STATUS_NOT_FOUND && host->max_users) {
@@ -285,6 +288,8 @@ static int list(struct command *c, const char *domain)
 		c->user = jid_parse(span_of(domain));
 		if (!c->user || c->user->local_n || c->user->resource_n)
 			return refuse(domain, "no domain");
+		if (!config_vhost(c->conf, jid_domain(c->user)))
+			return refuse(domain, NOT_SERVED);
 		counting.domain = jid_domain(c->user);
 	}
 	st = store_owners(c->store, STORE_ACCOUNT, SPAN_NONE, 0, count_owner, &counting);
