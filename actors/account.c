@@ -11,6 +11,8 @@
 #include "xmpp/sasl/credential.h"
 
 #define PASSWORD_LINE_MAX 4096
+#define NOT_SERVED "this domain is not served; add it to --virt-hosts"
+#define REMOVAL_KEPT_US (3600 * UINT64_C(1000000))
 
 enum status account_set(struct store *s, const struct jid *user, struct span password, uint32_t iterations)
 {
@@ -46,6 +48,73 @@ enum status store_installation_secret(struct store *s, uint8_t out[32])
 		st = store_put(s, STORE_META, SPAN_LIT("secret"), (struct span){ (const char *)out, 32 });
 	}
 	buf_wipe(&text);
+	return st;
+}
+
+/* --- removing --- */
+
+struct removals {
+	uint64_t before_us; /* rows of before this are looked at */
+	uint64_t last;      /* the last of them; 0 = none */
+};
+
+static bool see_removal(void *ctx, const struct store_log_row *row)
+{
+	struct removals *r = ctx;
+
+	if (row->time_us < r->before_us)
+		r->last = row->seq;
+	return true;
+}
+
+static enum status last_removal(struct store *s, uint64_t before_us, uint64_t *seq)
+{
+	struct removals r = { .before_us = before_us };
+	enum status st =
+		store_log_read(s, STORE_REMOVED, span_of(ACCOUNT_REMOVALS), SPAN_NONE, 0, 0, see_removal, &r);
+
+	*seq = r.last;
+	return st;
+}
+
+enum status account_last_removal(struct store *s, uint64_t *seq)
+{
+	return last_removal(s, UINT64_MAX, seq);
+}
+
+static enum status or_nothing(enum status st)
+{
+	return st == STATUS_NOT_FOUND ? STATUS_OK : st;
+}
+
+static enum status note_removal(struct store *s, const struct jid *user)
+{
+	uint64_t now = outside_wall_us(), old, seq;
+	enum status st = last_removal(s, now > REMOVAL_KEPT_US ? now - REMOVAL_KEPT_US : 0, &old);
+
+	if (st == STATUS_OK && old)
+		st = or_nothing(store_log_delete_upto(s, STORE_REMOVED, span_of(ACCOUNT_REMOVALS), old));
+	if (st == STATUS_OK)
+		st = store_log_append(s, STORE_REMOVED, span_of(ACCOUNT_REMOVALS), jid_bare(user), now, SPAN_LIT(""), 0, 0, &seq);
+	return st;
+}
+
+enum status account_remove(struct store *s, const struct jid *user)
+{
+	enum status st = store_begin(s);
+
+	if (st != STATUS_OK)
+		return st;
+	st = store_delete(s, STORE_ACCOUNT, jid_bare(user));
+	if (st == STATUS_OK)
+		st = or_nothing(store_delete(s, STORE_ROSTER, jid_bare(user)));
+	if (st == STATUS_OK)
+		st = or_nothing(store_delete(s, STORE_OFFLINE, jid_bare(user)));
+	if (st == STATUS_OK)
+		st = note_removal(s, user);
+	if (st == STATUS_OK)
+		return store_commit(s);
+	store_rollback(s);
 	return st;
 }
 
@@ -177,7 +246,9 @@ static int add(struct command *c)
 	enum status st;
 
 	if (!host)
-		return refuse(c->user->text, "this domain is not served; add it to --virt-hosts");
+		return refuse(c->user->text, NOT_SERVED);
+	if (span_is(jid_local(c->user), c->conf->desk_name)) /* also with no desk yet: it would be cut off the day there is one */
+		return refuse(c->user->text, "this is the desk's own address; take another name, or another sess-man/desk/name");
 	if (exists(c, &st))
 		return refuse(c->user->text, "exists already; use passwd to change its password");
 	if (st == STATUS_NOT_FOUND && host->max_users) {
@@ -199,27 +270,13 @@ static int change(struct command *c)
 	return set_password(c);
 }
 
-/* The account and all that is kept for it, in one transaction. */
 static int delete(struct command *c)
 {
-	static const enum store_collection kept[] = { STORE_ROSTER, STORE_OFFLINE };
-	enum status st;
+	enum status st = account_remove(c->store, c->user);
 
-	if (!exists(c, &st))
-		return refuse(c->user->text, st == STATUS_NOT_FOUND ? "no such account" : status_text(st));
-	st = store_begin(c->store);
 	if (st == STATUS_OK)
-		st = store_delete(c->store, STORE_ACCOUNT, jid_bare(c->user));
-	for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(kept); i++) {
-		st = store_delete(c->store, kept[i], jid_bare(c->user));
-		if (st == STATUS_NOT_FOUND)
-			st = STATUS_OK;
-	}
-	if (st == STATUS_OK)
-		st = store_commit(c->store);
-	else
-		store_rollback(c->store);
-	return st == STATUS_OK ? 0 : refuse(c->user->text, status_text(st));
+		return 0;
+	return refuse(c->user->text, st == STATUS_NOT_FOUND ? "no such account" : status_text(st));
 }
 
 static int list(struct command *c, const char *domain)
@@ -231,6 +288,8 @@ static int list(struct command *c, const char *domain)
 		c->user = jid_parse(span_of(domain));
 		if (!c->user || c->user->local_n || c->user->resource_n)
 			return refuse(domain, "no domain");
+		if (!config_vhost(c->conf, jid_domain(c->user)))
+			return refuse(domain, NOT_SERVED);
 		counting.domain = jid_domain(c->user);
 	}
 	st = store_owners(c->store, STORE_ACCOUNT, SPAN_NONE, 0, count_owner, &counting);

@@ -11,5 +11,12 @@ int account_command(const struct config *conf, int argc, char **argv);
 /* Sets the keys of an account for a password, creating it. INVALID: the password may not be used (SASLprep, length). */
 enum status account_set(struct store *s, const struct jid *user, struct span password, uint32_t iterations) MUST_CHECK;
 
+/* Removes an account and all that is kept for it, in one transaction, with a row in STORE_REMOVED for servers that run
+ * (actors/account_watch.h). Rows of more than an hour ago, which every server has seen, go. NOT_FOUND: there is none. */
+enum status account_remove(struct store *s, const struct jid *user) MUST_CHECK;
+#define ACCOUNT_REMOVALS "accounts" /* owner of the rows in STORE_REMOVED; tag = bare JID, no value */
+/* The last row there; 0 = none. */
+enum status account_last_removal(struct store *s, uint64_t *seq) MUST_CHECK;
+
 /* The installation's secret: read, or made and kept at the first start. */
 enum status store_installation_secret(struct store *s, uint8_t out[32]) MUST_CHECK;

@@ -1,8 +1,9 @@
-/* Message kinds and drop functions of the store, auth and cookie actors: apart from the actors themselves, so that a
+/* Message kinds and drop functions of the store, auth, cookie and watch actors: apart from the actors themselves, so that a
  * sender links without its receiver. */
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
+#include "actors/account_watch.h"
 #include "actors/auth.h"
 #include "actors/packet.h"
 #include "actors/store.h"
@@ -10,6 +11,7 @@
 MSG_DEFINE(STORE_PROTOCOL)
 MSG_DEFINE(AUTH_PROTOCOL)
 MSG_DEFINE(COOKIE_PROTOCOL)
+MSG_DEFINE(WATCH_PROTOCOL)
 
 void store_request_drop(struct msg *m)
 {

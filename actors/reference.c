@@ -1,5 +1,6 @@
 #include "actors/reference.h"
 
+#include "actors/account_watch.h"
 #include "actors/auth.h"
 #include "actors/desk/inner.h"
 #include "actors/session/shard.h"
@@ -23,6 +24,7 @@ void reference_print_messages(struct buf *out)
 		{ "Store", "actors/store.h", KINDS(STORE_PROTOCOL) },
 		{ "Auth", "actors/auth.h", KINDS(AUTH_PROTOCOL) },
 		{ "Cookie cache", "actors/auth.h", KINDS(COOKIE_PROTOCOL) },
+		{ "Account watch", "actors/account_watch.h", KINDS(WATCH_PROTOCOL) },
 	};
 
 	buf_add_text(out, "# Actor messages\n\nPrinted by `switchboard --print-reference messages`; do not edit.\n");

@@ -1,4 +1,4 @@
-/* Every actor of the server, in spawn order: store, logins, desk, shards, edges. Actors name each other through struct
+/* Every actor of the server, in spawn order: store, logins, desk, shards, account watch, edges. Actors name each other through struct
  * server, so all ids are filled in before the engine starts; messages sent earlier wait in mailboxes. */
 #include "actors/topology.h"
 
@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "actors/account.h"
+#include "actors/account_watch.h"
 #include "actors/desk/desk.h"
 #include "actors/recovery.h"
 #include "actors/session/shard.h"
@@ -70,7 +71,7 @@ static char *recover(struct store *writer)
 	return st == STATUS_OK ? NULL : problem("store: cannot put unacknowledged messages back", status_text(st));
 }
 
-static char *open_store(struct server *s, struct store **writer)
+static char *open_store(struct server *s, struct store **writer, uint64_t *removed)
 {
 	char *error = NULL;
 	enum status st = store_open(s->conf->user_db_uri, STORE_WRITER, writer, &error);
@@ -84,10 +85,14 @@ static char *open_store(struct server *s, struct store **writer)
 	st = store_installation_secret(*writer, s->secret);
 	if (st != STATUS_OK)
 		return problem("store: cannot keep the installation's secret", status_text(st));
+	st = account_last_removal(*writer, removed);
+	if (st != STATUS_OK)
+		return problem("store: cannot read the removed accounts", status_text(st));
 	return recover(*writer);
 }
 
-static char *spawn_all(struct server *s, struct store *writer)
+/* removed: accounts up to this row of STORE_REMOVED were gone before anybody logged in. */
+static char *spawn_all(struct server *s, struct store *writer, uint64_t removed)
 {
 	char *error = NULL;
 
@@ -103,6 +108,8 @@ static char *spawn_all(struct server *s, struct store *writer)
 	}
 	for (unsigned i = 0; i < s->shards; i++)
 		s->shard[i] = shard_spawn(s, i);
+	if (s->conf->account_watch)
+		account_watch_spawn(s, removed);
 	for (unsigned i = 0; i < s->workers && !error; i++)
 		s->edge[i] = edge_spawn(s, i, &error);
 	return error;
@@ -111,18 +118,19 @@ static char *spawn_all(struct server *s, struct store *writer)
 char *topology_raise(const struct config *conf, struct server *out)
 {
 	struct store *writer = NULL;
+	uint64_t removed = 0;
 	char *error;
 
 	*out = (struct server){ .conf = conf };
 	set_sizes(out);
-	error = open_store(out, &writer);
+	error = open_store(out, &writer, &removed);
 	if (!error && wants_tls(conf))
 		error = open_certificates(out);
 	if (error) {
 		store_close(writer);
 		return error;
 	}
-	return spawn_all(out, writer);
+	return spawn_all(out, writer, removed);
 }
 
 void topology_shutdown(const struct server *s)

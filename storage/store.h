@@ -55,7 +55,8 @@ struct store_log_row {
 	struct span tag, value;
 };
 typedef bool store_row_f(void *ctx, const struct store_log_row *row);
-/* *seq is unique and rising within the collection. per_tag, total: refuse with STATUS_LIMIT when owner has as many rows with
+/* *seq is unique and rising within the collection, and rows become visible in its order: who reads on after the last one it
+ * saw misses none. per_tag, total: refuse with STATUS_LIMIT when owner has as many rows with
  * this tag, or at all, already (0 = no limit). */
 enum status store_log_append(struct store *s, enum store_collection c, struct span owner, struct span tag, uint64_t time_us,
 			     struct span value, uint64_t per_tag, uint64_t total, uint64_t *seq) MUST_CHECK;

@@ -41,7 +41,7 @@ struct agent *desk_find_agent(struct desk *self, const struct jid *account)
 	return map_find(self->agents, jid_bare(account));
 }
 
-const struct host *desk_host(struct desk *self, const struct jid *anybody)
+struct host *desk_host(struct desk *self, const struct jid *anybody)
 {
 	struct host *h = map_find(self->hosts, jid_domain(anybody));
 

@@ -19,13 +19,18 @@ struct desk_visitor {
 	enum close_reason reason;
 	unsigned sessions; /* still bound */
 };
+enum agent_exit { /* how a seat or robot went */
+	AGENT_SIGNED_OUT,
+	AGENT_LOST,    /* its line broke: it may be back in a moment */
+	AGENT_REMOVED, /* its account is no more */
+};
 struct pool_presence { /* state of a seat's or robot's account, on every change, from its shard */
 	struct msg m;
 	struct jid *account; /* bare, counted */
 	struct jid *best;    /* full JID of the resource that decides, counted; NULL = none bound or available */
 	enum client_class class;
 	bool taking_chats;   /* show is none or chat (away, xa, dnd: keeps what it has, gets no new ones) */
-	bool lost;           /* best is NULL because the line was lost, not closed on purpose */
+	enum agent_exit exit; /* why best is NULL */
 };
 
 struct desk_handled { /* what the desk gave to an owner, by the number of the handing over (actors/pledge.h) */

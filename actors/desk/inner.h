@@ -11,8 +11,10 @@
 	X(NEXT_MESSAGE, "next-message") \
 	X(VISITOR_RETURNED, "visitor-returned") \
 	X(SEAT_RETURNED, "seat-returned") \
+	X(SEAT_CAME, "seat-came") \
 	X(SEAT_SIGNED_OUT, "seat-signed-out") \
 	X(SEAT_DISCONNECTED, "seat-disconnected") \
+	X(SEAT_REMOVED, "seat-removed") \
 	X(SEAT_UNREACHABLE, "seat-unreachable") \
 	X(SEAT_TOOK, "seat-took") \
 	X(ROBOT_FAILED, "robot-failed") \
@@ -51,7 +53,7 @@ struct pool_release { /* the visitor takes no slot and is nobody's any more */
 };
 
 enum agent_state {
-	AGENT_GONE, /* signed out, or lost for longer than the hold */
+	AGENT_GONE, /* signed out, removed, or lost for longer than the hold */
 	AGENT_HELD, /* a seat whose line was lost a moment ago: keeps its chats, gets nothing */
 	AGENT_HERE,
 };
@@ -62,7 +64,7 @@ struct desk_agent { /* news of a seat or robot, to every desk */
 	enum client_class class;
 	enum agent_state state;
 	bool taking;
-	bool lost; /* GONE because the line was lost */
+	enum agent_exit exit; /* why it is GONE */
 };
 struct desk_tick { /* the owner of a ticker wakes itself; see ticker.h */
 	struct msg m;

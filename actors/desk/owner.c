@@ -111,14 +111,14 @@ static void ask_commit(struct desk *self, struct conversation *c)
 	ask_send(self, c, a, ASKED_COMMIT);
 }
 
-/* A robot has it and its own seat is back: the seat's if it has a slot, else the robot goes on. */
+/* A robot has it and a seat may be free: its own one before others, else the robot goes on. */
 static void ask_switch(struct desk *self, struct conversation *c)
 {
 	struct pool_ask *a = ask_new(self, c);
+	struct agent *own = c->seat ? desk_find_agent(self, c->seat) : NULL;
 
-	a->seats = POLICY_SEATS_OWN;
 	a->robots = true;
-	a->reason = REASON_SEAT_RETURNED;
+	a->reason = own && own->state == AGENT_HERE ? REASON_SEAT_RETURNED : REASON_SEAT_CAME;
 	ask_send(self, c, a, ASKED_SWITCH);
 }
 
@@ -149,14 +149,11 @@ void owner_release(struct desk *self, struct conversation *c)
 
 /* --- coming to rest --- */
 
-static bool wants_own_seat(struct desk *self, struct conversation *c)
+/* A robot has it because no seat was free; a person is better. Whether one is free now, the pool knows. */
+static bool wants_seat(struct desk *self, struct conversation *c)
 {
-	struct agent *seat;
-
-	if (c->owner->class != CLASS_ROBOT || !c->seat || self->server->conf->desk_on_return != CONFIG_RETURN_AUTO)
-		return false;
-	seat = desk_find_agent(self, c->seat);
-	return seat && seat->state == AGENT_HERE && seat->taking && !conversation_is_barred(c, seat);
+	return c->owner->class == CLASS_ROBOT && self->server->conf->desk_on_return == CONFIG_RETURN_AUTO &&
+	       desk_host(self, c->visitor)->taking > 0;
 }
 
 void owner_seek(struct desk *self, struct conversation *c)
@@ -170,7 +167,7 @@ void owner_seek(struct desk *self, struct conversation *c)
 	} else if (conversation_next_word(c)) {
 		if (!c->slot)
 			ask_commit(self, c);
-		else if (wants_own_seat(self, c))
+		else if (wants_seat(self, c))
 			ask_switch(self, c);
 		else
 			traffic_show_words(self, c);
@@ -335,10 +332,12 @@ void owner_move_some(struct desk *self)
 		wheel_set(self->ticker.wheel, &self->move_timer, actor_now_ms() + 1000);
 }
 
-static void agent_gone(struct desk *self, struct agent *a, bool lost)
+static void agent_gone(struct desk *self, struct agent *a, enum agent_exit exit)
 {
-	enum desk_reason reason = a->class == CLASS_ROBOT ? REASON_ROBOT_FAILED :
-				  lost ? REASON_SEAT_DISCONNECTED : REASON_SEAT_SIGNED_OUT;
+	static const enum desk_reason reasons[] = { [AGENT_SIGNED_OUT] = REASON_SEAT_SIGNED_OUT,
+						    [AGENT_LOST] = REASON_SEAT_DISCONNECTED,
+						    [AGENT_REMOVED] = REASON_SEAT_REMOVED };
+	enum desk_reason reason = a->class == CLASS_ROBOT ? REASON_ROBOT_FAILED : reasons[exit];
 	struct conversation **owed;
 	size_t count = 0, room = 0;
 
@@ -430,19 +429,27 @@ static struct agent *agent_get(struct desk *self, struct jid *account, enum clie
 	return a;
 }
 
+static bool is_taking_seat(const struct agent *a)
+{
+	return a->class == CLASS_SEAT && a->state == AGENT_HERE && a->taking;
+}
+
 void owner_on_agent(struct desk *self, struct desk_agent *news)
 {
 	struct agent *a = agent_get(self, news->account, news->class);
+	struct host *host = desk_host(self, a->bare);
 	enum agent_state before = a->state;
 
+	host->taking -= is_taking_seat(a);
 	jid_unref(a->best);
 	a->best = news->best;
 	news->best = NULL;
 	a->state = news->state;
 	a->life += before == AGENT_GONE && a->state == AGENT_HERE;
 	a->taking = news->taking;
+	host->taking += is_taking_seat(a);
 	if (a->state == AGENT_GONE) {
-		agent_gone(self, a, news->lost);
+		agent_gone(self, a, news->exit);
 		return;
 	}
 	if (a->state == AGENT_HELD)

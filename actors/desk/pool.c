@@ -293,7 +293,7 @@ static void serve_waiting(struct pool *self, struct tenant *tenant)
 
 /* --- seats and robots come and go --- */
 
-static void tell_desks(struct pool *self, const struct member *m, bool lost)
+static void tell_desks(struct pool *self, const struct member *m, enum agent_exit exit)
 {
 	for (unsigned i = 0; i < self->server->desks; i++) {
 		struct desk_agent *news = MSG_NEW(desk_agent, desk_agent);
@@ -303,7 +303,7 @@ static void tell_desks(struct pool *self, const struct member *m, bool lost)
 		news->class = m->class;
 		news->state = m->state;
 		news->taking = candidate(m)->taking;
-		news->lost = lost;
+		news->exit = exit;
 		actor_send(self->server->desk[i], &news);
 	}
 }
@@ -342,17 +342,19 @@ static void member_here(struct pool *self, struct member *m, const struct pool_p
 	m->state = AGENT_HERE;
 	set_best(m, p->best);
 	candidate(m)->taking = p->taking_chats;
-	tell_desks(self, m, false);
+	tell_desks(self, m, AGENT_SIGNED_OUT);
 	if (m->class == CLASS_SEAT)
 		serve_waiting(self, m->tenant);
 }
 
 /* Its visitors are nobody's now; their desks ask again for those who are owed an answer. */
-static void member_gone(struct pool *self, struct member *m, bool lost)
+static void member_gone(struct pool *self, struct member *m, enum agent_exit exit)
 {
+	static const char *const how[] = { [AGENT_SIGNED_OUT] = "signed out", [AGENT_LOST] = "line lost",
+					   [AGENT_REMOVED] = "account removed" };
 	struct list *link;
 
-	LOG_INFO("desk", "%.*s is gone (%s)", SPAN_FMT(jid_bare(m->bare)), lost ? "line lost" : "signed out");
+	LOG_INFO("desk", "%.*s is gone (%s)", SPAN_FMT(jid_bare(m->bare)), how[exit]);
 	wheel_clear(self->ticker.wheel, &m->hold);
 	m->state = AGENT_GONE;
 	set_best(m, NULL);
@@ -362,24 +364,24 @@ static void member_gone(struct pool *self, struct member *m, bool lost)
 		untie(t);
 		tie_free(self, t);
 	}
-	tell_desks(self, m, lost);
+	tell_desks(self, m, exit);
 }
 
-static void member_away(struct pool *self, struct member *m, bool lost)
+static void member_away(struct pool *self, struct member *m, enum agent_exit exit)
 {
 	int64_t hold_s = self->server->conf->desk_hold;
 
-	if (m->state == AGENT_GONE || (m->state == AGENT_HELD && lost))
+	if (m->state == AGENT_GONE || (m->state == AGENT_HELD && exit == AGENT_LOST))
 		return;
-	if (m->class != CLASS_SEAT || !lost || hold_s == 0) {
-		member_gone(self, m, lost);
+	if (m->class != CLASS_SEAT || exit != AGENT_LOST || hold_s == 0) {
+		member_gone(self, m, exit);
 		return;
 	}
 	LOG_INFO("desk", "%.*s lost its line, held for %lld s", SPAN_FMT(jid_bare(m->bare)), (long long)hold_s);
 	m->state = AGENT_HELD;
 	set_best(m, NULL);
 	wheel_set(self->ticker.wheel, &m->hold, actor_now_ms() + (uint64_t)hold_s * 1000);
-	tell_desks(self, m, true);
+	tell_desks(self, m, AGENT_LOST);
 }
 
 static void on_pool_presence(struct pool *self, struct pool_presence *p)
@@ -394,7 +396,7 @@ static void on_pool_presence(struct pool *self, struct pool_presence *p)
 	if (p->best)
 		member_here(self, m, p);
 	else
-		member_away(self, m, p->lost);
+		member_away(self, m, p->exit);
 	ticker_arm(&self->ticker);
 }
 
@@ -405,7 +407,7 @@ static void on_pool_tick(struct pool *self, struct desk_tick *t)
 	if (!ticker_wakes(&self->ticker, t))
 		return;
 	while ((node = wheel_pop(self->ticker.wheel, actor_now_ms())))
-		member_gone(self, CONTAINER_OF(node, struct member, hold), true);
+		member_gone(self, CONTAINER_OF(node, struct member, hold), AGENT_LOST);
 	ticker_arm(&self->ticker);
 }
 

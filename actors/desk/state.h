@@ -7,8 +7,9 @@
 #include "actors/desk/ticker.h"
 #include "runtime/mem/map.h"
 
-struct host { /* the desk's addresses in one tenant */
-	struct jid *desk, *face;
+struct host { /* one tenant */
+	struct jid *desk, *face; /* the desk's own addresses */
+	unsigned taking;         /* seats that are here and take new visitors, full or not */
 };
 
 struct desk {
@@ -39,7 +40,7 @@ struct agent *desk_find_agent(struct desk *self, const struct jid *account); /* 
 void desk_place(struct desk *self, struct conversation *c);
 /* Nothing is owed that would be lost with it. */
 bool desk_can_close(const struct conversation *c);
-const struct host *desk_host(struct desk *self, const struct jid *anybody);
+struct host *desk_host(struct desk *self, const struct jid *anybody);
 /* Sets the conversation's timer by its deadlines: after every change of `due`. */
 void desk_schedule(struct desk *self, struct conversation *c);
 void desk_times(const struct desk *self, struct conversation_times *out);

@@ -53,28 +53,44 @@ static struct session *best_of(const struct passage *p)
 	return best;
 }
 
-void desk_link_agent(struct passage *p, bool lost)
+static bool concerns_pool(const struct passage *p)
+{
+	return p->server->desk_on && (p->user->class == CLASS_SEAT || p->user->class == CLASS_ROBOT);
+}
+
+static void tell_pool(struct passage *p, struct session *best, bool taking, enum agent_exit exit)
 {
 	struct user *user = p->user;
-	struct pool_presence *m;
-	struct session *best;
-	bool taking, same;
+	struct pool_presence *m = MSG_NEW(pool_presence, pool_presence);
 
-	if (!p->server->desk_on || (user->class != CLASS_SEAT && user->class != CLASS_ROBOT))
-		return;
-	best = best_of(p);
-	taking = best && !best->is_busy;
-	same = best ? user->told_best && jid_eq(user->told_best, best->full) : !user->told_best;
-	if (same && (!best || taking == user->told_taking))
-		return;
 	jid_unref(user->told_best);
 	user->told_best = best ? jid_ref(best->full) : NULL;
 	user->told_taking = taking;
-	m = MSG_NEW(pool_presence, pool_presence);
 	m->account = jid_ref(user->bare);
 	m->best = best ? jid_ref(best->full) : NULL;
 	m->class = user->class;
 	m->taking_chats = taking;
-	m->lost = !best && lost;
+	m->exit = exit;
 	outbox_add(p->out, p->server->pool, m);
+}
+
+void desk_link_agent(struct passage *p, enum agent_exit exit)
+{
+	struct user *user = p->user;
+	struct session *best;
+	bool taking, same;
+
+	if (!concerns_pool(p))
+		return;
+	best = best_of(p);
+	taking = best && !best->is_busy;
+	same = best ? user->told_best && jid_eq(user->told_best, best->full) : !user->told_best;
+	if (!same || (best && taking != user->told_taking))
+		tell_pool(p, best, taking, best ? AGENT_SIGNED_OUT : exit);
+}
+
+void desk_link_removed(struct passage *p)
+{
+	if (concerns_pool(p))
+		tell_pool(p, NULL, false, AGENT_REMOVED);
 }

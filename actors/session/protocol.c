@@ -32,3 +32,8 @@ void shard_contact_drop(struct msg *m)
 	free(c->name);
 	free(c->group);
 }
+
+void shard_removed_drop(struct msg *m)
+{
+	jid_unref(((struct shard_removed *)(void *)m)->account);
+}

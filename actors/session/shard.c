@@ -208,16 +208,22 @@ static struct jid *choose_full(const struct user *user, const char *wanted)
 	return jid_with_resource(user->bare, span_of(made_up));
 }
 
-/* The client is told that another one has its place; SHARD_CLOSED of its connection will find nobody. */
-static void close_replaced(struct shard *self, struct session *s)
+/* The client is told why; SHARD_CLOSED of its connection will find nobody. */
+static void close_client(struct shard *self, struct session *s, enum stream_error error, const char *text)
 {
 	struct edge_close *m = MSG_NEW(edge_close, edge_close);
 
 	m->link = s->client;
-	m->error = STREAM_ERROR_CONFLICT;
-	m->text = "Replaced by new connection";
+	m->error = error;
+	m->text = text;
 	outbox_add(&self->out, s->client.edge, m);
 	session_unlink(&self->users, s);
+}
+
+/* Another one has its place. */
+static void close_replaced(struct shard *self, struct session *s)
+{
+	close_client(self, s, STREAM_ERROR_CONFLICT, "Replaced by new connection");
 }
 
 static void end_session(struct shard *self, struct session *s, enum close_reason reason)
@@ -342,7 +348,7 @@ static void on_shard_liveness(struct shard *self, struct shard_liveness *m)
 	s->alive = m->alive;
 	p = passage_of(self, user, s);
 	desk_link_liveness(&p);
-	desk_link_agent(&p, true);
+	desk_link_agent(&p, AGENT_LOST);
 	replace_silent(self, user);
 	settle(self, user);
 }
@@ -504,6 +510,29 @@ static void on_shard_save(struct shard *self, struct edge_signal *m UNUSED)
 		actor_send_after(self->self, &save, next - now_ms);
 	}
 	outbox_send(&self->out, self->server);
+}
+
+/* Every client is told, with the condition of RFC 6120 4.9.3.12: it is logged in as somebody who may not log in. What is
+ * known of the account is asked for again, for it may have been added anew. */
+static void on_shard_removed(struct shard *self, struct shard_removed *m)
+{
+	struct user *user = users_get(&self->users, m->account);
+	struct passage p = passage_of(self, user, NULL);
+
+	LOG_INFO("session", "%.*s was removed, sessions to end: %u", SPAN_FMT(jid_bare(user->bare)), user->session_count);
+	while (!list_empty(&user->sessions)) {
+		struct session *s = CONTAINER_OF(user->sessions.next, struct session, link);
+
+		metric_inc(METRIC_sessions_removed);
+		close_client(self, s, STREAM_ERROR_NOT_AUTHORIZED, "This account was removed");
+		end_session(self, s, CLOSE_REMOVED);
+	}
+	if (user->class == CLASS_USER && user->account == FACT_YES)
+		user->account = FACT_UNKNOWN;
+	if (user->class != CLASS_VISITOR && user->roster == FACT_YES)
+		contacts_forget(user);
+	desk_link_removed(&p);
+	settle(self, user);
 }
 
 MSG_RECEIVE(shard, struct shard, SHARD_PROTOCOL)

@@ -13,6 +13,7 @@ enum close_reason {
 	CLOSE_ERROR,       /* stream error we sent */
 	CLOSE_REPLACED,    /* same resource bound elsewhere */
 	CLOSE_SHUTDOWN,
+	CLOSE_REMOVED,     /* its account was removed */
 };
 
 struct shard_bind {
@@ -58,10 +59,16 @@ struct shard_contact { /* the desk shows (or removes) a visitor or seat in a use
 	bool remove;
 };
 
+struct shard_removed { /* an account is no more; also told when nobody is logged in */
+	struct msg m;
+	struct jid *account; /* bare, counted */
+};
+
 void shard_bind_drop(struct msg *m);
 void shard_inbound_drop(struct msg *m);
 void packet_msg_drop(struct msg *m);
 void shard_contact_drop(struct msg *m);
+void shard_removed_drop(struct msg *m);
 
 #define SHARD_PROTOCOL(M) \
 	M(SHARD_BIND, shard_bind, shard_bind, shard_bind_drop, "Bind a resource for an authenticated client.") \
@@ -75,6 +82,7 @@ void shard_contact_drop(struct msg *m);
 	M(SHARD_STORED, shard_stored, store_request, store_request_drop, "A store operation comes home.") \
 	M(SHARD_CONTACT, shard_contact, shard_contact, shard_contact_drop, \
 	  "The desk changes a roster's visitor entry.") \
+	M(SHARD_REMOVED, shard_removed, shard_removed, shard_removed_drop, "An account was removed: its sessions end.") \
 	M(SHARD_TICK, shard_tick, edge_signal, NULL, "Housekeeping; sent by the shard to itself.") \
 	M(SHARD_SAVE, shard_save, edge_signal, NULL, "Messages no client has acknowledged are due to be stored.")
 MSG_DECLARE(shard, SHARD_PROTOCOL)

@@ -17,6 +17,7 @@
                                    refused. Stanzas are not sent again: {NAME.h} is what the server has
     end NAME [CONDITION]           the stream ends, with this stream error
     close NAME · kill NAME         end the stream properly · cut the line
+    command WORD…                  the program's command (account delete JID), on the server's files; it succeeds
     await METRIC VALUE             the server's counter has reached this value (what TCP cannot acknowledge is known so)
     restart [kill]                 stop (or kill -9) the server and start it again
 A line that begins with white space continues the one before. In XML, {NAME} is the client's full JID, {NAME.bare} its bare
@@ -201,6 +202,11 @@ class Play:
 
     def do_kill(self, name):
         self.inboxes[name].client.kill()
+
+    def do_command(self, *words):
+        done = self.server.command(*words)
+        if done.returncode:
+            raise Mismatch("exit code %d: %s" % (done.returncode, done.stderr))
 
     def do_await(self, metric, value):
         deadline = time.monotonic() + TIMEOUT

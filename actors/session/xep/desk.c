@@ -61,7 +61,7 @@ static enum xep_verdict gate(struct passage *p)
 static enum xep_verdict tap(struct passage *p)
 {
 	if (passage_is(p, OUTBOUND, STANZA_PRESENCE) && !p->packet.to)
-		desk_link_agent(p, false);
+		desk_link_agent(p, AGENT_SIGNED_OUT);
 	return XEP_PASS;
 }
 

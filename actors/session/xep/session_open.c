@@ -4,7 +4,7 @@
 static void opened(struct passage *p)
 {
 	desk_link_visitor(p, VISITOR_ONLINE, CLOSE_STREAM_END);
-	desk_link_agent(p, false);
+	desk_link_agent(p, AGENT_SIGNED_OUT);
 }
 
 const struct xep xep_session_open = { .plugin = CONFIG_PLUGIN_session_open, .opened = opened };

@@ -218,6 +218,8 @@ static void deleting_takes_all_that_was_kept_for_it_and_no_more(void **state)
 	}
 	expect(w, "", "delete", "alice@localhost", 0, "");
 	expect(w, "", "delete", "alice@localhost", 1, "alice@localhost: no such account");
+	assert_int_equal(store_log_count(w->store, STORE_REMOVED, span_of(ACCOUNT_REMOVALS), &count), STATUS_OK);
+	assert_int_equal(count, 1); /* for servers that run; a refused one is no removal */
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(store_get(w->store, STORE_ACCOUNT, span_of(users[i]), &out), i ? STATUS_OK : STATUS_NOT_FOUND);
 		assert_int_equal(store_map_get(w->store, STORE_ROSTER, span_of(users[i]), SPAN_LIT("k"), &out),
@@ -243,8 +245,8 @@ static void accounts_are_listed_sorted_by_domain_if_asked(void **state)
 	assert_string_equal(out_text, "alice@localhost\nbob@localhost\n");
 	expect(w, "", "list", "Small.EXAMPLE", 0, "");
 	assert_string_equal(out_text, "carol@small.example\n");
-	expect(w, "", "list", "example", 0, "");
-	assert_string_equal(out_text, "");
+	expect(w, "", "list", "example", 1, "example: this domain is not served; add it to --virt-hosts");
+	expect(w, "", "list", "other.example", 1, "other.example: this domain is not served; add it to --virt-hosts");
 	expect(w, "", "list", "alice@localhost", 1, "alice@localhost: no domain");
 	expect(w, "", "list", "a b", 1, "a b: no domain");
 }
@@ -271,6 +273,26 @@ static void addresses_that_are_no_accounts_are_refused(void **state)
 		expect(w, "x\n", "add", bad[i], 1, "no bare JID; write name@domain");
 	expect(w, "x\n", "add", "alice@other.example", 1, "alice@other.example: this domain is not served; add it to --virt-hosts");
 	expect(w, "", "delete", "alice@other.example", 1, "no such account");
+}
+
+static void the_desks_own_address_is_no_account(void **state)
+{
+	static const char *const why = "desk@small.example: this is the desk's own address; take another name";
+	char *before, name[] = "support";
+	struct world *w = *state;
+
+	expect(w, "x\n", "add", "desk@small.example", 1, why);
+	expect(w, "x\n", "add", "Desk@small.example", 1, why);
+	expect(w, "", "list", NULL, 0, "");
+	assert_string_equal(out_text, "");
+	expect(w, "x\n", "add", "desk2@localhost", 0, "");
+	before = w->conf->desk_name;
+	w->conf->desk_name = name;
+	expect(w, "x\n", "add", "support@localhost", 1, "the desk's own address");
+	expect(w, "x\n", "add", "desk@localhost", 0, "");
+	w->conf->desk_name = before;
+	expect(w, "y\n", "passwd", "desk@localhost", 0, ""); /* one from before can still be changed and deleted */
+	expect(w, "", "delete", "desk@localhost", 0, "");
 }
 
 static void misuse_is_answered_with_the_usage(void **state)
@@ -326,6 +348,7 @@ int main(void)
 		CASE(accounts_are_listed_sorted_by_domain_if_asked),
 		CASE(a_domain_takes_as_many_accounts_as_it_may),
 		CASE(addresses_that_are_no_accounts_are_refused),
+		CASE(the_desks_own_address_is_no_account),
 		CASE(misuse_is_answered_with_the_usage),
 		CASE(a_store_that_cannot_be_opened_is_named),
 		CASE(the_installations_secret_is_made_once),

@@ -369,7 +369,7 @@ static void a_seat_on_dnd_keeps_its_chats_and_gets_no_new_ones(void **state)
 	(void)state;
 	comes("alice@a.test/pc");
 	says("v1@a.test/tab", "alice@a.test", "1");
-	seat_state("alice@a.test", "alice@a.test/pc", false, false);
+	seat_state("alice@a.test", "alice@a.test/pc", false, AGENT_SIGNED_OUT);
 	comes("bob@a.test/pc");
 	says("v1@a.test/tab", "alice@a.test", "2");
 	says("v2@a.test/tab", "alice@a.test", "3");

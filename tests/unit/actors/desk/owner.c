@@ -114,6 +114,48 @@ static void a_lost_seat_that_signs_out_by_another_line_is_not_held(void **state)
 	assert_true(got("bob@a.test", "1"));
 }
 
+static void a_removed_seat_leaves_at_once_and_the_next_one_is_told_why(void **state)
+{
+	(void)state;
+	comes("alice@a.test/pc");
+	says("v1@a.test/tab", "alice@a.test", "1");
+	says("v2@a.test/tab", "alice@a.test", "x");
+	answers("alice@a.test/pc", "v2@a.test", "a");
+	comes("bob@a.test/pc");
+	forget();
+	is_removed("alice@a.test");
+	assert_true(got("bob@a.test", "1"));
+	assert_seen(1, "bob@a.test", "kind='assigned'");
+	assert_seen(1, "bob@a.test", "epoch='2' reason='seat-removed'");
+	says("v2@a.test/tab", "alice@a.test", "y");
+	assert_true(got("bob@a.test", "1 y"));
+	answers("alice@a.test/pc", "v1@a.test", "late");
+	assert_true(got("v1@a.test", ""));
+}
+
+static void a_held_seat_that_is_removed_is_held_no_longer(void **state)
+{
+	(void)state;
+	comes("alice@a.test/pc");
+	says("v1@a.test/tab", "alice@a.test", "1");
+	comes("bob@a.test/pc");
+	line_lost("alice@a.test");
+	assert_true(got("bob@a.test", ""));
+	is_removed("alice@a.test");
+	assert_true(got("bob@a.test", "1"));
+	assert_seen(1, "bob@a.test", "reason='seat-removed'");
+}
+
+static void a_removed_robot_is_a_failed_one(void **state)
+{
+	(void)state;
+	comes("r1@a.test/bot");
+	says("v1@a.test/tab", "alice@a.test", "1");
+	comes("r2@a.test/bot");
+	is_removed("r1@a.test");
+	assert_true(got("r2@a.test", "1"));
+}
+
 static void without_a_hold_a_lost_line_is_a_sign_out(void **state)
 {
 	(void)state;
@@ -253,6 +295,9 @@ int main(void)
 		T(after_the_hold_all_pending_moves_with_a_new_epoch),
 		T(a_seat_that_signs_out_leaves_at_once),
 		T(a_lost_seat_that_signs_out_by_another_line_is_not_held),
+		T(a_removed_seat_leaves_at_once_and_the_next_one_is_told_why),
+		T(a_held_seat_that_is_removed_is_held_no_longer),
+		T(a_removed_robot_is_a_failed_one),
 		T(without_a_hold_a_lost_line_is_a_sign_out),
 		T(a_returned_seat_finds_its_quiet_visitors_at_their_next_word),
 		T(a_seat_is_shown_nothing_twice),

@@ -278,10 +278,11 @@ static void agent_changes(unsigned a)
 	char full[40];
 
 	(void)snprintf(full, sizeof(full), "%s/%u", agents[a], (unsigned)draw_number(2));
-	switch (draw_number(4)) {
+	switch (draw_number(6)) {
 	case 0: signs_out(agents[a]); break;
 	case 1: line_lost(agents[a]); break;
-	default: seat_state(agents[a], full, draw_number(5) != 0, false); break;
+	case 2: is_removed(agents[a]); break;
+	default: seat_state(agents[a], full, draw_number(5) != 0, AGENT_SIGNED_OUT); break;
 	}
 }
 

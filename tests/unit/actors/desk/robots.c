@@ -71,6 +71,64 @@ static void a_full_seat_that_is_back_leaves_the_chat_with_the_robot(void **state
 	assert_true(got("r1@a.test", "1 2"));
 }
 
+/* Nobody was there, so a robot got them: one who named no seat, and one whose seat does not come. */
+static void a_robots_visitor_gets_whichever_seat_comes(void **state)
+{
+	(void)state;
+	comes("r1@a.test/bot");
+	visitor("v1@a.test/tab", VISITOR_ONLINE, CLOSE_ERROR);
+	says("v1@a.test/tab", "desk@a.test", "1");
+	answers("r1@a.test/bot", "v1@a.test", "a");
+	says("v2@a.test/tab", "alice@a.test", "x");
+	assert_true(got("r1@a.test", "1 x"));
+	comes("carol@b.test/pc"); /* of another tenant */
+	says("v1@a.test/tab", "desk@a.test", "2");
+	assert_true(got("r1@a.test", "1 x 2"));
+	comes("bob@a.test/pc");
+	assert_true(got("bob@a.test", "")); /* not in the middle of the robot's work */
+	says("v1@a.test/tab", "desk@a.test", "3");
+	assert_true(got("bob@a.test", "2 3"));
+	assert_seen(1, "bob@a.test", "kind='assigned'");
+	assert_seen(1, "bob@a.test", "reason='seat-came'");
+	assert_seen(1, "v1@a.test/tab", "<item jid='bob@a.test'");
+	says("v2@a.test/tab", "alice@a.test", "y");
+	assert_true(got("bob@a.test", "2 3 x y"));
+	assert_true(got("r1@a.test", "1 x 2"));
+	answers("r1@a.test/bot", "v1@a.test", "late");
+	assert_seen(1, "r1@a.test/bot", "already taken by bob");
+	assert_true(got("carol@b.test", ""));
+}
+
+static void a_robots_visitor_goes_to_its_own_seat_before_others(void **state)
+{
+	(void)state;
+	comes("r1@a.test/bot");
+	says("v1@a.test/tab", "bob@a.test", "1");
+	comes("alice@a.test/pc");
+	comes("bob@a.test/pc");
+	says("v1@a.test/tab", "bob@a.test", "2");
+	assert_true(got("bob@a.test", "1 2"));
+	assert_seen(1, "bob@a.test", "reason='seat-returned'");
+	assert_true(got("alice@a.test", ""));
+}
+
+static void a_seat_that_takes_nobody_leaves_a_robots_visitor_alone(void **state)
+{
+	(void)state;
+	comes("r1@a.test/bot");
+	says("v1@a.test/tab", "desk@a.test", "1");
+	seat_state("bob@a.test", "bob@a.test/pc", false, AGENT_SIGNED_OUT);
+	says("v1@a.test/tab", "desk@a.test", "2");
+	assert_true(got("r1@a.test", "1 2"));
+	comes("bob@a.test/pc");
+	signs_out("bob@a.test");
+	says("v1@a.test/tab", "desk@a.test", "3");
+	assert_true(got("r1@a.test", "1 2 3"));
+	comes("bob@a.test/pc");
+	says("v1@a.test/tab", "desk@a.test", "4");
+	assert_true(got("bob@a.test", "1 2 3 4"));
+}
+
 static void offered_chats_move_when_the_seat_answers(void **state)
 {
 	(void)state;
@@ -272,6 +330,9 @@ int main(void)
 		T(a_message_to_a_seat_that_is_away_goes_to_a_robot_and_stays_there),
 		T(when_the_seat_is_back_the_next_message_is_the_seats),
 		T(a_full_seat_that_is_back_leaves_the_chat_with_the_robot),
+		T(a_robots_visitor_gets_whichever_seat_comes),
+		T(a_robots_visitor_goes_to_its_own_seat_before_others),
+		T(a_seat_that_takes_nobody_leaves_a_robots_visitor_alone),
 		T(offered_chats_move_when_the_seat_answers),
 		T(with_never_the_robot_keeps_the_chat),
 		T(robots_share_the_load),

@@ -145,7 +145,7 @@ static struct jid *jid(const char *text)
 	return j;
 }
 
-static UNUSED void seat_state(const char *bare, const char *full, bool taking, bool lost)
+static UNUSED void seat_state(const char *bare, const char *full, bool taking, enum agent_exit exit)
 {
 	struct pool_presence *p = MSG_NEW(pool_presence, pool_presence);
 
@@ -153,7 +153,7 @@ static UNUSED void seat_state(const char *bare, const char *full, bool taking, b
 	p->best = full ? jid(full) : NULL;
 	p->class = server_class(&world.server, p->account);
 	p->taking_chats = taking;
-	p->lost = lost;
+	p->exit = exit;
 	actor_send(world.server.pool, &p);
 	settle();
 }
@@ -162,19 +162,24 @@ static UNUSED void comes(const char *full)
 {
 	struct jid *j = jid(full), *bare = jid_to_bare(j);
 
-	seat_state(jid_full(bare).p, full, true, false);
+	seat_state(jid_full(bare).p, full, true, AGENT_SIGNED_OUT);
 	jid_unref(j);
 	jid_unref(bare);
 }
 
 static UNUSED void signs_out(const char *bare)
 {
-	seat_state(bare, NULL, false, false);
+	seat_state(bare, NULL, false, AGENT_SIGNED_OUT);
 }
 
 static UNUSED void line_lost(const char *bare)
 {
-	seat_state(bare, NULL, false, true);
+	seat_state(bare, NULL, false, AGENT_LOST);
+}
+
+static UNUSED void is_removed(const char *bare)
+{
+	seat_state(bare, NULL, false, AGENT_REMOVED);
 }
 
 static UNUSED void visitor(const char *full, enum visitor_event event, enum close_reason how)

@@ -316,6 +316,27 @@ static void the_pool_hears_whether_the_line_was_lost(void **state)
 	world_free(w);
 }
 
+static void the_pool_hears_that_a_seat_was_removed_with_or_without_sessions(void **state)
+{
+	struct world *w = world_new(DESK);
+	unsigned s = client_online(w, "seat1@localhost", "s"), lost;
+
+	(void)state;
+	world_pool(w);
+	world_removed(w, "seat1@localhost");
+	assert_log(w, s, "CLOSE not-authorized\n");
+	assert_has(world_pool(w), "seat1@localhost best=- taking=0 removed\n");
+	lost = client_online(w, "robot1@localhost", "r");
+	client_drop(w, lost, CLOSE_SOCKET_LOST);
+	world_pool(w);
+	world_removed(w, "robot1@localhost"); /* the pool may wait for its return */
+	assert_pool(w, "robot1@localhost best=- taking=0 removed\n");
+	client_online(w, "alice@localhost", "a");
+	world_removed(w, "alice@localhost");
+	assert_pool(w, "");
+	world_free(w);
+}
+
 static void the_best_resource_has_the_highest_priority_or_came_last(void **state)
 {
 	struct world *w = world_new(DESK);
@@ -473,6 +494,7 @@ int main(void)
 		cmocka_unit_test(without_a_desk_nothing_is_told_and_nothing_is_gated),
 		cmocka_unit_test(the_pool_hears_of_seats_by_their_presence),
 		cmocka_unit_test(the_pool_hears_whether_the_line_was_lost),
+		cmocka_unit_test(the_pool_hears_that_a_seat_was_removed_with_or_without_sessions),
 		cmocka_unit_test(the_best_resource_has_the_highest_priority_or_came_last),
 		cmocka_unit_test(a_replaced_seat_is_never_gone),
 		cmocka_unit_test(without_presence_plugins_a_bound_seat_is_there),

@@ -195,6 +195,53 @@ static void the_users_of_these_tests_meet_across_shards(void **state)
 	world_free(w);
 }
 
+static void a_removed_accounts_sessions_end_and_nobody_elses(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned a1 = client_online(w, "alice@localhost", "1"), a2 = client_online(w, "alice@localhost", "2"),
+		 b = client_online(w, "romeo@localhost", "b");
+	int64_t open = metric_read(METRIC_sessions_open), removed = metric_read(METRIC_sessions_removed);
+
+	(void)state;
+	client_send(w, b, "<presence to='alice@localhost/1'/>");
+	client_log(w, a1);
+	client_send(w, a1, "<presence to='romeo@localhost/b'/>");
+	client_log(w, b);
+	client_log(w, a2);
+	world_removed(w, "alice@localhost");
+	assert_has(client_log(w, a1), "CLOSE not-authorized\n");
+	assert_has(client_log(w, a2), "CLOSE not-authorized\n");
+	assert_log(w, b, "<presence from='alice@localhost/1' to='romeo@localhost/b' type='unavailable'/>\n");
+	assert_int_equal(metric_read(METRIC_sessions_open), open - 2);
+	assert_int_equal(metric_read(METRIC_sessions_removed), removed + 2);
+	client_drop(w, a1, CLOSE_ERROR); /* their connections' own reports disturb nobody */
+	client_drop(w, a2, CLOSE_ERROR);
+	client_send(w, b, PING("1"));
+	assert_log(w, b, "<iq to='romeo@localhost/b' type='result' id='1'/>\n");
+	world_removed(w, "nobody@localhost");
+	world_free(w);
+}
+
+/* What a removed account had not taken goes back to who wrote it: there is nobody to keep it for. */
+static void what_a_removed_account_did_not_take_comes_back(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned a = client_online(w, "alice@localhost", "1"), b = client_online(w, "romeo@localhost", "b");
+
+	(void)state;
+	w->clients[a].slow = true;
+	client_send(w, b, "<message to='alice@localhost' type='chat' id='1'><body>hi</body></message>");
+	assert_int_equal(store_delete(w->reader, STORE_ACCOUNT, SPAN_LIT("alice@localhost")), STATUS_OK);
+	world_removed(w, "alice@localhost");
+	assert_log(w, b, "");
+	client_drop(w, a, CLOSE_ERROR);
+	assert_has(client_log(w, b), "type='error' id='1'");
+	client_send(w, b, "<message to='alice@localhost' type='chat' id='2'><body>hi</body></message>");
+	assert_has(client_log(w, b), "<service-unavailable ");
+	assert_int_equal(world_offline_rows(w, "alice@localhost"), 0);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -209,6 +256,8 @@ int main(void)
 		cmocka_unit_test(stale_handles_are_ignored),
 		cmocka_unit_test(nothing_is_written_at_login_and_logout),
 		cmocka_unit_test(sessions_are_counted),
+		cmocka_unit_test(a_removed_accounts_sessions_end_and_nobody_elses),
+		cmocka_unit_test(what_a_removed_account_did_not_take_comes_back),
 		cmocka_unit_test(the_users_of_these_tests_meet_across_shards),
 	};
 

@@ -112,8 +112,8 @@ static void pool_receive(void *state, struct msg *m)
 	struct pool_presence *p = (struct pool_presence *)(void *)m;
 
 	assert_ptr_equal(m->kind, &pool_presence_kind);
-	buf_addf(&w->pool, "%s best=%s taking=%d lost=%d\n", p->account->text, p->best ? p->best->text : "-",
-		 p->taking_chats, p->lost);
+	buf_addf(&w->pool, "%s best=%s taking=%d %s\n", p->account->text, p->best ? p->best->text : "-",
+		 p->taking_chats, p->exit == AGENT_REMOVED ? "removed" : p->exit == AGENT_LOST ? "lost=1" : "lost=0");
 }
 
 /* --- the store: a gate before the real one --- */
@@ -361,6 +361,15 @@ void client_drop(struct world *w, unsigned client, enum close_reason reason)
 	closed->session = c->session;
 	closed->reason = reason;
 	actor_send(server_shard(&w->server, c->full), &closed);
+	world_run(w);
+}
+
+void world_removed(struct world *w, const char *bare)
+{
+	struct shard_removed *m = MSG_NEW(shard_removed, shard_removed);
+
+	m->account = jid_parse(span_of(bare));
+	actor_send(server_shard(&w->server, m->account), &m);
 	world_run(w);
 }
 

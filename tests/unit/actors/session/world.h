@@ -67,6 +67,7 @@ void client_send_later(struct world *w, unsigned client, const char *xml); /* do
 void client_send_owed(struct world *w, unsigned client, const char *xml, uint64_t number);
 void client_writes(struct world *w, unsigned client); /* all that was kept is written out */
 void client_drop(struct world *w, unsigned client, enum close_reason reason); /* what was kept comes back */
+void world_removed(struct world *w, const char *bare); /* an account is no more */
 void client_liveness(struct world *w, unsigned client, bool alive);
 
 /* A stanza from somewhere inside the server. */
