@@ -95,6 +95,8 @@ struct conversation {
 	bool talked;   /* an owner got a word */
 	bool told;     /* the visitor knows that its words were stored */
 	uint8_t notified; /* bit per party: knows that the visitor left */
+	bool remembered;  /* it has a row in DESK_CONVERSATION */
+	uint64_t restored_until_ms; /* of a former run, waits for its own seat until then; 0 = no */
 	bool owes_notice; /* the owner should, but its line was lost at that moment */
 
 	enum conversation_asked asked; /* what the pool has not answered yet */

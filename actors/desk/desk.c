@@ -2,7 +2,7 @@
  * owner.c, visitor.c, traffic.c and left.c.
  *
  * Promises: a conversation that owes an answer always has an owner, an ask under way, a place among those to be
- * moved, or a place in the pool's queue with its words on disk or on their way there (live-chat I5). */
+ * moved, a deadline at which one is asked for, or a place in the pool's queue with its words on disk or on their way there (live-chat I5). */
 #include "actors/desk/desk.h"
 
 #include <stdlib.h>
@@ -213,6 +213,8 @@ void desk_close(struct desk *self, struct conversation *c)
 	if (c->phase != CONVERSATION_IDLE || c->asked != ASKED_NOTHING)
 		owner_release(self, c);
 	owner_disown(self, c);
+	remember_not(self, c);
+	self->restored -= c->restored_until_ms != 0;
 	desk_drop_words(self, c, &c->words);
 	c->word_count = 0;
 	unplace(self, c);
@@ -275,7 +277,10 @@ static void on_desk_agent(struct desk *self, struct desk_agent *news)
 
 static void on_desk_stored(struct desk *self, struct store_request *r)
 {
-	left_on_stored(self, r);
+	if (r->op == STORE_OP_MAP_ALL)
+		remember_on_read(self, r);
+	else
+		left_on_stored(self, r);
 	ticker_arm(&self->ticker);
 }
 
@@ -306,6 +311,7 @@ static void desk_start(void *state, actor_id id)
 	ticker_init(&self->ticker, &desk_tick_kind);
 	self->available = notice_presence(self->builder, true);
 	self->unavailable = notice_presence(self->builder, false);
+	remember_load(self);
 	left_load(self);
 }
 

@@ -158,7 +158,7 @@ static bool wants_seat(struct desk *self, struct conversation *c)
 
 void owner_seek(struct desk *self, struct conversation *c)
 {
-	if (c->asked != ASKED_NOTHING || !conversation_is_owed(c))
+	if (c->asked != ASKED_NOTHING || !conversation_is_owed(c) || remember_waits(self, c))
 		return;
 	if (c->phase != CONVERSATION_ACTIVE || !c->owner) {
 		ask_commit(self, c);
@@ -232,6 +232,8 @@ static void given(struct desk *self, struct conversation *c, struct agent *a, bo
 		tell_moved(self, c, before, reason);
 	c->last_owner = a;
 	if (commit) {
+		if (changed)
+			remember_state(self, c);
 		traffic_show_words(self, c);
 		visitor_new_owner(self, c);
 	}
@@ -248,6 +250,8 @@ static void nobody(struct desk *self, struct conversation *c, enum conversation_
 		return;
 	}
 	c->phase = CONVERSATION_WAITING;
+	if (c->remembered)
+		remember_state(self, c);
 	conversation_mark_late(c);
 	desk_place(self, c);
 	visitor_push_owner(self, c);
@@ -457,6 +461,7 @@ void owner_on_agent(struct desk *self, struct desk_agent *news)
 	agent_back(self, a, before == AGENT_HELD);
 	if (before != AGENT_GONE)
 		return;
+	remember_seat_came(self, a);
 	if (a->class == CLASS_ROBOT) {
 		robot_came(self, a);
 	} else if (self->server->conf->desk_on_return == CONFIG_RETURN_OFFER) {

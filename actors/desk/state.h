@@ -1,6 +1,6 @@
 #pragma once
 /* A desk shard's state and what its files offer each other: desk.c (the actor, sending), owner.c (who has a
- * conversation), visitor.c (visitors come and go), traffic.c (stanzas from and to visitors), left.c (messages
+ * conversation), visitor.c (visitors come and go), traffic.c (stanzas from and to visitors), remember.c (conversations on disk), left.c (messages
  * that are on disk). All of it runs in the desk's own context. */
 #include "actors/desk/conversation.h"
 #include "actors/desk/notice.h"
@@ -27,6 +27,7 @@ struct desk {
 	struct builder *builder;
 	struct stanza *available, *unavailable; /* presence, shared by all */
 	uint64_t numbers; /* serials, word numbers */
+	size_t restored;    /* conversations of the former run that wait for their seats */
 	uint64_t first_row; /* of those written since the start; 0 = none yet */
 };
 
@@ -95,6 +96,15 @@ void traffic_arrived(struct desk *self, const struct desk_handled *m);
 void traffic_show_words(struct desk *self, struct conversation *c); /* all unseen ones, to the owner, who is HERE */
 /* Decides over messages of seats that waited for the pool; `full`: this seat asked and has no free slot, or NULL. */
 void traffic_settle_claims(struct desk *self, struct conversation *c, const struct jid *full);
+
+/* --- remember.c --- */
+void remember_load(struct desk *self); /* at start, before left_load */
+void remember_on_read(struct desk *self, struct store_request *r);
+void remember_state(struct desk *self, struct conversation *c); /* it has another owner, or none */
+void remember_not(struct desk *self, struct conversation *c);   /* it ends */
+/* True while a conversation of the former run waits for its own seat; sets the deadline at which it no longer does. */
+bool remember_waits(struct desk *self, struct conversation *c);
+void remember_seat_came(struct desk *self, struct agent *seat);
 
 /* --- left.c --- */
 void left_load(struct desk *self); /* at start */

@@ -112,6 +112,7 @@ static void keep_word(struct desk *self, struct conversation *c, struct packet *
 	if (!c->face)
 		set_jid(&c->face, p->to ? jid_to_bare(p->to) : jid_ref(desk_host(self, p->from)->desk));
 	owner_seek(self, c);
+	desk_schedule(self, c);
 }
 
 static void message_from_visitor(struct desk *self, struct packet *p)

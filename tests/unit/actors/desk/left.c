@@ -141,6 +141,9 @@ static void words_on_their_way_survive_a_crash(void **state)
 	says("v1@a.test/tab", "alice@a.test", "2"); /* too young to be safe */
 	again_with(NULL);
 	comes("bob@a.test/pc");
+	run(29000);
+	assert_true(got("bob@a.test", "")); /* alice has the hold to come back, as if her line had been lost */
+	run(1100);
 	assert_true(got("bob@a.test", "1"));
 }
 
