@@ -135,6 +135,7 @@ static void payload_step(struct bosh_session *b)
 	if (at == STANZA_NO_EL) {
 		b->payload = NULL;
 		stanza_unref(w);
+		bosh_session_processed(b);
 		if (b->payload_last)
 			bosh_session_over(b, CLOSE_TERMINATE, NULL, NULL);
 		return;
@@ -193,7 +194,7 @@ static void read_acks(struct bosh_session *b, const struct stanza *w, uint64_t r
 	if (number(attr(w, "ack"), RID_MAX, &ack))
 		bosh_session_acked(b, ack < rid ? ack : rid - 1);
 	else if (rid > b->window)
-		bosh_session_acked(b, rid - (b->acks ? 1 : b->window));
+		bosh_session_acked(b, rid - (b->intake ? 1 : b->window));
 }
 
 /* False when the session ended. */

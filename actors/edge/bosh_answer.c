@@ -67,7 +67,7 @@ static void add_greeting(const struct bosh_session *b, struct buf *body)
 		wrap_attr(body, "from", span_of(b->s.vhost->name));
 	if (b->s.secure)
 		wrap_attr(body, "secure", SPAN_LIT("true"));
-	if (b->acks)
+	if (b->intake)
 		wrap_number(body, "ack", b->rid);
 	wrap_attr(body, "charsets", SPAN_LIT("UTF-8"));
 	if (b->s.login)
@@ -130,8 +130,8 @@ void bosh_answer_oldest(struct bosh_session *b)
 	wrap_body_begin(&row->body);
 	if (b->greeting)
 		add_greeting(b, &row->body);
-	else if (b->acks && b->rid > x->rid)
-		wrap_number(&row->body, "ack", b->rid);
+	else if (b->intake && b->intake->rid != x->rid) /* without it an answer acknowledges its own request */
+		wrap_number(&row->body, "ack", b->intake->rid);
 	b->greeting = false;
 	if (b->over) {
 		write_last_words(b, &row->body);

@@ -121,6 +121,38 @@ void bosh_session_early(struct bosh_session *b, struct exchange *x)
 	list_push_back(at, &x->waiting); /* in front of the first higher rid */
 }
 
+/* --- what the client may be told of --- */
+
+void bosh_session_processed(struct bosh_session *b)
+{
+	struct bosh_intake *k = b->intake;
+
+	if (!k)
+		return;
+	if (k->in.handled == k->in.received) {
+		k->open_count = 0;
+		k->rid = b->rid;
+		return;
+	}
+	/* With too many at once the newest two are told of together. */
+	if (k->open_count == BOSH_INTAKE_RIDS)
+		k->open_count--;
+	k->open[k->open_count].rid = b->rid;
+	k->open[k->open_count++].last = k->in.received;
+}
+
+static void on_handled(struct stream *s, uint64_t number)
+{
+	struct bosh_intake *k = of_stream(s)->intake;
+	unsigned done = 0;
+
+	intake_handled(&k->in, number);
+	while (done < k->open_count && k->open[done].last <= k->in.handled)
+		k->rid = k->open[done++].rid;
+	k->open_count -= done;
+	memmove(k->open, k->open + done, k->open_count * sizeof(k->open[0]));
+}
+
 void bosh_session_acked(struct bosh_session *b, uint64_t rid)
 {
 	stream_written(&b->s, rid);
@@ -263,6 +295,7 @@ void bosh_session_free(struct bosh_session *b)
 	stanza_unref(b->error);
 	stream_fini(&b->s);
 	free(b->cache);
+	free(b->intake);
 	free(b->content);
 	free(b->key);
 	free(b);
@@ -384,6 +417,7 @@ static const struct stream_ops ops = {
 	.pause = pause_input,
 	.resume = resume_input,
 	.restart = restart,
+	.handled = on_handled,
 	.deadline = deadline,
 	.due = due,
 };
@@ -428,7 +462,10 @@ static void settle(struct bosh_session *b, const struct bosh_wishes *w)
 	b->hold = (uint8_t)(wait_s ? lower(hold, conf->bosh_requests - 1) : 0); /* one stays free for sending */
 	b->inactivity_ms = (uint32_t)conf->bosh_max_inactivity * 1000;
 	b->minor = (uint8_t)lower(w->minor, OWN_MINOR);
-	b->acks = w->acks;
+	if (w->acks) {
+		b->intake = xcalloc(1, sizeof(*b->intake));
+		b->s.intake = &b->intake->in;
+	}
 	b->content = content_type(w->content);
 	b->key = w->newkey.p ? xstrndup(w->newkey.p, w->newkey.n) : NULL;
 	b->cache = xcalloc(b->window + 1u, sizeof(*b->cache));

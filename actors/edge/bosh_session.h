@@ -22,8 +22,21 @@ struct bosh_answer {
 	bool with_cookie;
 };
 
+#define BOSH_INTAKE_RIDS 16
+
+/* Of a client that asked for acknowledgements: which requests it may be told of (XEP-0124 9.1). */
+struct bosh_intake {
+	struct intake in;
+	struct {
+		uint64_t rid, last; /* processed; its last stanza */
+	} open[BOSH_INTAKE_RIDS]; /* requests with stanzas that are not handled, oldest first */
+	unsigned open_count;
+	uint64_t rid; /* all up to this are handled */
+};
+
 struct bosh_session {
 	struct stream s;
+	struct bosh_intake *intake; /* NULL: the client did not ask for acknowledgements */
 	struct list answering, dead; /* of the edge */
 	char sid[BOSH_SID_MAX];
 	char *content; /* Content-Type of answers */
@@ -31,7 +44,7 @@ struct bosh_session {
 	uint64_t rid;  /* the highest processed, with all below */
 	uint32_t wait_ms, inactivity_ms, pause_ms;
 	uint8_t hold, window, minor; /* window: `requests` */
-	bool acks, greeting, answer_all, with_cookie;
+	bool greeting, answer_all, with_cookie;
 	bool quiet; /* the shard was told that nobody polls */
 	bool over;  /* the stream has ended; only the terminate body is still to be told */
 	char cookie_local[VISITOR_LOCAL_MAX];
@@ -68,6 +81,8 @@ void bosh_session_early(struct bosh_session *b, struct exchange *x); /* not yet;
 struct exchange *bosh_session_held(struct bosh_session *b, uint64_t rid);
 /* x takes the place of `old`, whose connection gets an empty answer. */
 void bosh_session_replace(struct bosh_session *b, struct exchange *old, struct exchange *x);
+/* The request in turn was processed to its end. */
+void bosh_session_processed(struct bosh_session *b);
 /* All answers up to rid were received. */
 void bosh_session_acked(struct bosh_session *b, uint64_t rid);
 void bosh_session_later(struct bosh_session *b); /* answer what can be answered at the end of this turn */

@@ -100,8 +100,8 @@ static void on_edge_handled(struct edge *e, struct edge_handled *m)
 {
 	struct stream *s = edge_find(e, m->slot, m->gen);
 
-	if (s && s->sm)
-		sm_handled(s, m->number);
+	if (s)
+		stream_handled(s, m->number);
 }
 
 static void on_edge_bound(struct edge *e, struct edge_bound *m)

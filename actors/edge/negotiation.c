@@ -365,11 +365,11 @@ static void bound_element(struct stream *s, struct stanza *el)
 			other_element(s, el);
 		return;
 	}
-	number = s->sm ? sm_count(s->sm) : 0;
+	number = s->intake ? intake_count(s->intake) : 0;
 	metric_inc(METRIC_stanzas_in);
 	shaper_take(&s->shaper, s->regime, actor_now_ms(), 0, 1);
-	if (!stanza_in(s, el, number) && number && s->sm)
-		sm_handled(s, number);
+	if (!stanza_in(s, el, number) && number)
+		stream_handled(s, number);
 	stream_check_flow(s);
 }
 

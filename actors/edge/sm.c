@@ -76,46 +76,25 @@ bool sm_read_h(const struct stanza *el, uint32_t *h)
 
 /* --- from the client --- */
 
-uint64_t sm_count(struct sm *m)
-{
-	ASSERT(!sm_is_behind(m));
-	return ++m->received;
-}
-
-static uint64_t *early_word(struct sm *m, uint64_t number)
-{
-	return &m->early[number % SM_INTAKE_MAX / 64];
-}
-
-static uint64_t early_bit(uint64_t number)
-{
-	return UINT64_C(1) << (number % 64);
-}
-
 static void tell(struct stream *s)
 {
 	struct sm *m = s->sm;
 	struct builder *b = start(s, "a");
 
-	attr_number(b, "h", (uint32_t)m->handled);
+	attr_number(b, "h", (uint32_t)m->in.handled);
 	finish(s, b);
 	/* An answer is never withheld; when it falls short, the rest follows by itself. */
-	m->owed = m->handled < m->received ? m->received : 0;
+	m->owed = m->in.handled < m->in.received ? m->in.received : 0;
 }
 
 void sm_handled(struct stream *s, uint64_t number)
 {
 	struct sm *m = s->sm;
 
-	ASSERT(number > m->handled && number <= m->received);
-	*early_word(m, number) |= early_bit(number);
-	while (m->handled < m->received && *early_word(m, m->handled + 1) & early_bit(m->handled + 1)) {
-		m->handled++;
-		*early_word(m, m->handled) &= ~early_bit(m->handled);
-	}
-	if (m->greeting && s->conn && m->handled == m->received)
+	intake_handled(&m->in, number);
+	if (m->greeting && s->conn && m->in.handled == m->in.received)
 		sm_greet(s);
-	else if (m->owed && m->handled >= m->owed && is_awake(s))
+	else if (m->owed && m->in.handled >= m->owed && is_awake(s))
 		tell(s);
 }
 
@@ -167,7 +146,7 @@ void sm_tell_resumed(struct stream *s)
 	struct sm *m = s->sm;
 	struct builder *b = start(s, "resumed");
 
-	attr_number(b, "h", (uint32_t)m->handled);
+	attr_number(b, "h", (uint32_t)m->in.handled);
 	builder_attr_text(b, "previd", m->id);
 	finish(s, b);
 }
@@ -262,6 +241,7 @@ static void enable(struct stream *s, const struct stanza *el)
 	struct builder *b = start(s, "enabled");
 
 	s->sm = m;
+	s->intake = &m->in;
 	metric_add(METRIC_sm_sessions, 1);
 	if (window) {
 		outside_random_hex(m->id, (SM_ID_MAX - 1) / 2);
@@ -296,6 +276,7 @@ void sm_end(struct stream *s)
 	struct pending *node;
 
 	s->sm = NULL;
+	s->intake = NULL;
 	if (m->id[0])
 		map_remove(s->edge->resumable, span_of(m->id));
 	while ((node = pending_pop(&m->queue))) {

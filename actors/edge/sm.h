@@ -5,8 +5,7 @@
  *
  * Invariants:
  * 1. `queue` holds the stanzas acked + 1 … sent, in order. A receipt is told to the shard when its stanza leaves it.
- * 2. h never passes a stanza that is not handled: stored, in its receiver's queue, or answered (actors/pledge.h). It covers
- *    the prefix without gaps; what is handled out of turn waits in `early`.
+ * 2. h never passes a stanza that is not handled: stored, acknowledged by its receiver, or answered (actors/pledge.h).
  * 3. A session is awake (on a connection) or asleep (a struct stream in e->sleepers, without one), under the same link; its
  *    shard hears only that it fell silent and spoke again.
  * 4. Only a lost line leads to sleep. A stream that was ended by either side, for whatever reason, is over.
@@ -14,7 +13,6 @@
 #include "actors/edge/stream.h"
 
 #define SM_ID_MAX 33       /* 128 random bits and NUL */
-#define SM_INTAKE_MAX 1024 /* stanzas of one client on their way; beyond it its input waits */
 
 struct sm_grave { /* of a session that nobody resumed in time */
 	char id[SM_ID_MAX];
@@ -24,10 +22,8 @@ struct sm_grave { /* of a session that nobody resumed in time */
 
 struct sm {
 	char id[SM_ID_MAX]; /* "" = cannot be resumed */
-	uint64_t received;  /* stanzas of the client */
-	uint64_t handled;   /* h */
+	struct intake in;   /* what the client sent; in.handled is h */
 	uint64_t owed;      /* the client asked when h was short of this; 0 = it was not */
-	uint64_t early[SM_INTAKE_MAX / 64]; /* bits, by number modulo SM_INTAKE_MAX */
 	uint64_t sent, acked;
 	struct pending_list queue;
 	uint64_t queued_bytes;
@@ -45,8 +41,6 @@ void sm_element(struct stream *s, const struct stanza *el);
 /* <failed/> with this condition; grave: h of the session that is gone, or NULL. */
 void sm_refuse(struct stream *s, enum stanza_error condition, const struct sm_grave *grave);
 
-/* One more stanza came in: its number. */
-uint64_t sm_count(struct sm *m);
 void sm_handled(struct stream *s, uint64_t number);
 /* Writes the stanza if somebody is there, and keeps it. Takes *p. */
 void sm_deliver(struct stream *s, struct packet *p, uint64_t receipt);
@@ -58,10 +52,6 @@ void sm_acknowledge(struct stream *s, uint32_t h);
 void sm_tell_resumed(struct stream *s);
 void sm_ask_soon(struct stream *s);
 
-static inline bool sm_is_behind(const struct sm *m)
-{
-	return m->received - m->handled >= SM_INTAKE_MAX;
-}
 uint64_t sm_deadline(const struct sm *m);
 void sm_due(struct stream *s, uint64_t now_ms);
 

@@ -131,7 +131,7 @@ static void remember(struct edge *e, const struct stream *s)
 	jid_unref(g->user);
 	memcpy(g->id, s->sm->id, sizeof(g->id));
 	g->user = jid_ref(s->full);
-	g->h = (uint32_t)s->sm->handled;
+	g->h = (uint32_t)s->sm->in.handled;
 }
 
 static const struct sm_grave *recall(const struct edge *e, struct span id, const struct jid *user)
@@ -208,7 +208,7 @@ void sm_resume(struct stream *s, const struct stanza *el)
 	m->greeting = true;
 	m->until_ms = actor_now_ms() + GREET_MS;
 	stream_pause(s, STREAM_PAUSE_ANSWER);
-	if (m->handled == m->received)
+	if (m->in.handled == m->in.received)
 		sm_greet(s);
 	else
 		stream_rearm(s);

@@ -67,9 +67,11 @@ void stream_take_over(struct stream *s, struct stream *from)
 	s->full = from->full;
 	s->session = from->session;
 	s->sm = from->sm;
+	s->intake = from->intake;
 	s->bound = true;
 	from->full = NULL;
 	from->sm = NULL;
+	from->intake = NULL;
 	from->bound = false;
 	wheel_node_init(&s->timer.node);
 	s->timer.fire = on_timer;
@@ -142,7 +144,7 @@ void stream_resume(struct stream *s, enum stream_pause why)
 static uint64_t flow_wait_ms(const struct stream *s, uint64_t now)
 {
 	uint64_t wait = shaper_wait_ms(&s->shaper, s->regime, now);
-	bool behind = (s->conn && conn_is_full(s->conn)) || (s->sm && sm_is_behind(s->sm)) ||
+	bool behind = (s->conn && conn_is_full(s->conn)) || (s->intake && intake_is_behind(s->intake)) ||
 		      (s->phase == STREAM_BOUND && actor_is_pressed(server_shard(s->edge->server, s->full)));
 
 	return behind && wait < PRESSED_RETRY_MS ? PRESSED_RETRY_MS : wait;
@@ -236,6 +238,14 @@ struct pending *pending_pop(struct pending_list *l)
 	if (!l->first)
 		l->last = NULL;
 	return node;
+}
+
+void stream_handled(struct stream *s, uint64_t number)
+{
+	if (s->sm)
+		sm_handled(s, number);
+	else if (s->intake)
+		s->ops->handled(s, number);
 }
 
 void stream_tell_written(struct stream *s, uint64_t receipt)

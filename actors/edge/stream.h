@@ -10,6 +10,7 @@
  * 2. A bound session is reported closed exactly once, after its returned messages.
  * 3. Once the stream is STREAM_CLOSING no input reaches the shard. */
 #include "actors/edge/edge_inner.h"
+#include "actors/edge/intake.h"
 #include "actors/edge/shaper.h"
 
 enum stream_phase {
@@ -34,6 +35,8 @@ struct stream_ops {
 	void (*deliver)(struct stream *s, struct packet *p, uint64_t receipt); /* takes *p */
 	/* Writes a stanza and remembers nothing: under stream management sm.c does that. NULL: no stream management. */
 	void (*write)(struct stream *s, const struct packet *p);
+	/* A stanza of the client is handled: for transports with an intake of their own. */
+	void (*handled)(struct stream *s, uint64_t number);
 	/* Writes `error` (NULL = none; takes it) and the end of the stream, then ends the connection in an orderly
 	 * way. */
 	void (*close)(struct stream *s, enum stream_error condition, struct stanza *error);
@@ -68,6 +71,7 @@ struct stream {
 	const struct regime *regime;
 	struct login *login;
 	struct sm *sm; /* stream management; NULL = off */
+	struct intake *intake; /* of sm, or of the transport; NULL = the client asks for no acknowledgements */
 	struct jid *full; /* from bind on */
 	uint64_t session;
 	struct pending_list pending;
@@ -112,6 +116,7 @@ void stream_track(struct stream *s, struct packet *p, uint64_t receipt, uint64_t
 void stream_written(struct stream *s, uint64_t mark); /* all up to mark are out */
 /* A message, or a request that needs an answer, to its shard as undelivered; takes *p. */
 void stream_give_back(struct stream *s, struct packet *p);
+void stream_handled(struct stream *s, uint64_t number); /* one of s->intake */
 void stream_tell_written(struct stream *s, uint64_t receipt);
 void stream_tell_liveness(struct stream *s, bool alive);
 

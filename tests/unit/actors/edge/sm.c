@@ -282,8 +282,8 @@ static void a_client_whose_stanzas_are_not_handled_is_not_read(void **state)
 		buf_fini(&text);
 	}
 	world_pass(w, 1000);
-	assert_int_equal(w->held_count, SM_INTAKE_MAX);
-	for (unsigned i = 0; i < SM_INTAKE_MAX; i++)
+	assert_int_equal(w->held_count, INTAKE_MAX);
+	for (unsigned i = 0; i < INTAKE_MAX; i++)
 		world_let_go(w, i);
 	world_pass(w, 1000);
 	assert_int_equal(w->held_count, 1200);
@@ -371,7 +371,7 @@ static void h_wraps(void **state)
 	struct sm *m = stream_here()->sm;
 
 	(void)state;
-	m->received = m->handled = m->sent = m->acked = m->asked = UINT32_MAX - 1;
+	m->in.received = m->in.handled = m->sent = m->acked = m->asked = UINT32_MAX - 1;
 	client_send(c, SAID("1") SAID("2") SAID("3") R);
 	assert_has(client_read(c), "<a xmlns='" SM "' h='1'/>");
 	for (unsigned i = 1; i <= 3; i++)
