@@ -117,15 +117,14 @@ static int print_reference(const char *page)
 
 static void print_problems(const struct config_problems *problems)
 {
-	for (size_t i = 0; i < problems->count; i++) {
-		const struct config_problem *p = &problems->items[i];
+	struct buf out = BUF_INIT;
 
-		if (p->file && p->line)
-			fprintf(stderr, "%s:%u: ", p->file, p->line);
-		else if (p->file)
-			fprintf(stderr, "%s: ", p->file);
-		fprintf(stderr, "%s: %s\n", p->severity == CONFIG_FATAL ? "error" : "warning", p->text);
+	for (size_t i = 0; i < problems->count; i++) {
+		config_problem_print(&problems->items[i], &out);
+		buf_add_text(&out, "\n");
 	}
+	fwrite(out.base + out.start, 1, buf_len(&out), stderr);
+	buf_fini(&out);
 }
 
 /* Descriptors are what connections are made of: take all that the system gives us. */

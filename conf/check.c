@@ -10,10 +10,10 @@ static void check_user_db(struct loading *l)
 	const struct config *c = l->c;
 
 	if (strcmp(c->user_db, "sqlite") != 0)
-		loading_problem(l, CONFIG_FATAL, l->source[CONFIG_OPTION_user_db],
+		loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_user_db],
 				"--user-db=%s is not built; take sqlite (the embedded store)", c->user_db);
 	else if (strncmp(c->user_db_uri, "sqlite:", 7) != 0 || c->user_db_uri[7] == '\0')
-		loading_problem(l, CONFIG_FATAL, l->source[CONFIG_OPTION_user_db_uri],
+		loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_user_db_uri],
 				"'%s' does not fit --user-db=sqlite; write sqlite:PATH, for example sqlite:data/switchboard.db",
 				c->user_db_uri);
 }
@@ -24,10 +24,10 @@ static void check_globs(struct loading *l, const struct config_list *list, enum 
 		const char *glob = list->items[i];
 
 		if (strchr(glob, '/'))
-			loading_problem(l, CONFIG_WARNING, l->source[option], "'%s' has a resource; accounts are bare JIDs, so it "
+			loading_problem(l, CONFIG_WARNING, l->c->source[option], "'%s' has a resource; accounts are bare JIDs, so it "
 					"matches nothing", glob);
 		else if (!strchr(glob, '@') && !strchr(glob, '*'))
-			loading_problem(l, CONFIG_WARNING, l->source[option], "'%s' has no @; write name@domain, * for any run of "
+			loading_problem(l, CONFIG_WARNING, l->c->source[option], "'%s' has no @; write name@domain, * for any run of "
 					"characters", glob);
 	}
 }
@@ -42,10 +42,10 @@ static void check_desk(struct loading *l)
 	for (size_t i = 0; i < c->desk_seats.count; i++)
 		for (size_t k = 0; k < c->desk_robots.count; k++)
 			if (option_matches(c->desk_robots.items[k], c->desk_seats.items[i]))
-				loading_problem(l, CONFIG_WARNING, l->source[CONFIG_OPTION_desk_robots],
+				loading_problem(l, CONFIG_WARNING, l->c->source[CONFIG_OPTION_desk_robots],
 						"%s is a seat too; it counts as a seat", c->desk_seats.items[i]);
 	if (*c->desk_name == '\0' || strpbrk(c->desk_name, "@/ \t\"&':<>"))
-		loading_problem(l, CONFIG_FATAL, l->source[CONFIG_OPTION_desk_name], "'%s' is no localpart", c->desk_name);
+		loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_desk_name], "'%s' is no localpart", c->desk_name);
 }
 
 static void check_cookie_cache(struct loading *l)
@@ -58,17 +58,17 @@ static void check_cookie_cache(struct loading *l)
 	if (c->desk_seat_auth != CONFIG_SEAT_AUTH_COOKIE)
 		return;
 	if (c->desk_seats.count == 0)
-		loading_problem(l, CONFIG_WARNING, l->source[CONFIG_OPTION_desk_seat_auth],
+		loading_problem(l, CONFIG_WARNING, l->c->source[CONFIG_OPTION_desk_seat_auth],
 				"seat-auth=cookie has no effect without sess-man/desk/seats");
 	at = strncmp(uri, "redis://", 8) == 0 ? uri + 8 : NULL;
 	if (at && strchr(at, '@'))
 		at = strchr(at, '@') + 1;
 	if (!at || sscanf(at, "%255[^:/]:%5[0-9]/%5[0-9]%n", host, port, db, &used) != 3 || at[used] != '\0' || atoi(port) < 1 ||
 	    atoi(port) > 65535)
-		loading_problem(l, CONFIG_FATAL, l->source[CONFIG_OPTION_cookie_cache_uri],
+		loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_cookie_cache_uri],
 				"the cache address must have the form redis://[:password@]host:port/db");
 	if (!strchr(c->cookie_key, '%'))
-		loading_problem(l, CONFIG_WARNING, l->source[CONFIG_OPTION_cookie_key],
+		loading_problem(l, CONFIG_WARNING, l->c->source[CONFIG_OPTION_cookie_key],
 				"'%s' is the same key for every seat; use %%u, %%d or %%j", c->cookie_key);
 }
 
@@ -89,24 +89,8 @@ static void check_blocks(struct loading *l, const struct config_list *list, enum
 {
 	for (size_t i = 0; i < list->count; i++)
 		if (!is_block(list->items[i]))
-			loading_problem(l, CONFIG_FATAL, l->source[option], "'%s' is no address; write 192.0.2.1, 10.0.0.0/8 or ::1",
+			loading_problem(l, CONFIG_FATAL, l->c->source[option], "'%s' is no address; write 192.0.2.1, 10.0.0.0/8 or ::1",
 					list->items[i]);
-}
-
-static void check_interfaces(struct loading *l)
-{
-	unsigned char parsed[16];
-
-	for (size_t i = 0; i < l->c->listener_count; i++) {
-		const struct config_listener *at = &l->c->listeners[i];
-
-		for (size_t k = 0; k < at->interfaces.count; k++) {
-			const char *ip = at->interfaces.items[k];
-
-			if (strcmp(ip, "*") != 0 && inet_pton(AF_INET, ip, parsed) != 1 && inet_pton(AF_INET6, ip, parsed) != 1)
-				loading_problem(l, CONFIG_FATAL, NULL, "port %u: ifc '%s' is no IP address; take * for all", at->port, ip);
-		}
-	}
 }
 
 static void check_mechanisms(struct loading *l, const struct config_list *list, const struct config_raw *where)
@@ -131,19 +115,18 @@ void check_all(struct loading *l)
 	check_user_db(l);
 	check_desk(l);
 	check_cookie_cache(l);
-	check_interfaces(l);
 	check_blocks(l, &c->metrics_allow, CONFIG_OPTION_metrics_allow);
 	check_blocks(l, &c->limit_exempt, CONFIG_OPTION_limit_exempt);
-	check_mechanisms(l, &c->enabled_mechanisms, l->source[CONFIG_OPTION_enabled_mechanisms]);
+	check_mechanisms(l, &c->enabled_mechanisms, l->c->source[CONFIG_OPTION_enabled_mechanisms]);
 	for (size_t i = 0; i < c->vhost_count; i++)
-		check_mechanisms(l, &c->vhosts[i].sasl_mechanisms, l->source[CONFIG_OPTION_virt_hosts]);
+		check_mechanisms(l, &c->vhosts[i].sasl_mechanisms, l->c->source[CONFIG_OPTION_virt_hosts]);
 	if (c->certs_location.count == 0)
-		loading_problem(l, CONFIG_FATAL, l->source[CONFIG_OPTION_certs_location], "--ssl-certs-location names no directory");
+		loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_certs_location], "--ssl-certs-location names no directory");
 	if (c->db_write_online_status)
-		loading_problem(l, CONFIG_WARNING, l->source[CONFIG_OPTION_db_write_online_status],
+		loading_problem(l, CONFIG_WARNING, l->c->source[CONFIG_OPTION_db_write_online_status],
 				"online state is kept in memory only; no login or logout is written");
 	if (c->bosh_hold >= c->bosh_requests)
-		loading_problem(l, CONFIG_FATAL, l->source[CONFIG_OPTION_bosh_hold],
+		loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_bosh_hold],
 				"bosh/hold-requests must be less than bosh/concurrent-requests (%lld)", (long long)c->bosh_requests);
 	if (c->listener_count == 0)
 		loading_problem(l, CONFIG_WARNING, NULL, "no port is opened: no client can connect");

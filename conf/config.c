@@ -20,8 +20,47 @@ void loading_problem(struct loading *l, enum config_severity severity, const str
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	p->items = xrealloc(p->items, (p->count + 1) * sizeof(*p->items));
-	p->items[p->count++] = (struct config_problem){ severity, where && where->file ? xstrdup(where->file) : NULL,
-							where ? where->line : 0, xstrdup(text) };
+	p->items[p->count++] = (struct config_problem){ severity, where ? xstrdup(where->file ? where->file : CONFIG_COMMAND_LINE) : NULL,
+							where && where->file ? where->line : 0, xstrdup(text) };
+}
+
+/* The command line, the files in their order, what has no place. */
+static size_t place_of(const struct config *c, const struct config_problem *p)
+{
+	if (!p->file)
+		return c->files.count + 1;
+	for (size_t i = 0; i < c->files.count; i++)
+		if (strcmp(c->files.items[i], p->file) == 0)
+			return i + 1;
+	return 0;
+}
+
+void loading_sort(struct loading *l)
+{
+	struct config_problems *p = l->problems;
+
+	/* By insertion: nearly sorted as found, and what is of one line keeps its order. */
+	for (size_t i = 1; i < p->count; i++) {
+		struct config_problem moving = p->items[i];
+		size_t place = place_of(l->c, &moving), to = i;
+
+		for (; to > 0; to--) {
+			size_t before = place_of(l->c, &p->items[to - 1]);
+
+			if (before < place || (before == place && p->items[to - 1].line <= moving.line))
+				break;
+			p->items[to] = p->items[to - 1];
+		}
+		p->items[to] = moving;
+	}
+}
+
+void config_problem_print(const struct config_problem *p, struct buf *out)
+{
+	buf_addf(out, "%s:", p->file ? p->file : "configuration");
+	if (p->line)
+		buf_addf(out, "%u:", p->line);
+	buf_addf(out, " %s: %s", p->severity == CONFIG_FATAL ? "error" : "warning", p->text);
 }
 
 const struct config_raw *loading_find(const struct loading *l, const char *key)
@@ -129,7 +168,7 @@ static void apply(struct loading *l, const struct option_row *row, const struct 
 	char *problem = NULL;
 
 	check_suffix(l, row, raw);
-	l->source[row - option_rows] = raw;
+	l->c->source[row - option_rows] = raw;
 	if (!option_set(l->c, row, raw->value, &problem)) {
 		loading_problem(l, CONFIG_FATAL, raw, "%s", problem);
 		free(problem);
@@ -168,7 +207,7 @@ static bool is_common(const struct config_raw *raw)
 
 static void apply_as(struct loading *l, enum config_option option, const struct config_raw *raw)
 {
-	const struct config_raw *before = l->source[option];
+	const struct config_raw *before = l->c->source[option];
 
 	/* Common to all plugins: one of its own wins, wherever it stands. */
 	if (before != raw && (!is_common(raw) || !before || is_common(before)))
@@ -242,8 +281,9 @@ static struct config *finish(struct loading *l)
 	lists_read_components(l);
 	lists_read_plugins(l);
 	lists_read_vhosts(l);
-	lists_read_listeners(l);
+	listeners_read(l);
 	check_all(l);
+	loading_sort(l);
 	return l->c;
 }
 
@@ -255,8 +295,10 @@ struct config *config_load(const char *const *files, size_t file_count, const ch
 	set_defaults(l.c);
 	for (size_t i = 0; i < extra_count; i++)
 		take_text(&l, span_of(extra[i]), NULL);
-	for (size_t i = 0; i < file_count; i++)
+	for (size_t i = 0; i < file_count; i++) {
+		option_add_item(&l.c->files, xstrdup(files[i]));
 		take_file(&l, files[i]);
+	}
 	return finish(&l);
 }
 
@@ -295,6 +337,7 @@ void config_free(struct config *c)
 		free(c->raw[i].value);
 		free(c->raw[i].file);
 	}
+	option_free_list(&c->files);
 	free(c->vhosts);
 	free(c->listeners);
 	free(c->raw);

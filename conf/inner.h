@@ -5,12 +5,13 @@
 struct loading {
 	struct config *c;
 	struct config_problems *problems;
-	const struct config_raw *source[CONFIG_OPTION_COUNT]; /* the pair an option came from; NULL = default */
 };
 
-/* Adds a problem. `where` NULL: no place in a file. */
+/* Adds a problem. `where` NULL: no place in a file; a pair without a file stood on the command line. */
 void loading_problem(struct loading *l, enum config_severity severity, const struct config_raw *where, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);
+/* Puts the problems into the order of the files and their lines. */
+void loading_sort(struct loading *l);
 /* The last pair with this key, or NULL. */
 const struct config_raw *loading_find(const struct loading *l, const char *key);
 
@@ -19,7 +20,6 @@ bool lists_know_key(const struct loading *l, const char *key);
 void lists_read_components(struct loading *l);
 void lists_read_plugins(struct loading *l);
 void lists_read_vhosts(struct loading *l);
-void lists_read_listeners(struct loading *l);
 enum plugin_state { PLUGIN_CORE, PLUGIN_BUILT, PLUGIN_LATER };
 struct plugin_row {
 	const char *id;
@@ -29,6 +29,10 @@ struct plugin_row {
 };
 extern const struct plugin_row plugin_rows[CONFIG_PLUGIN_COUNT];
 extern const struct plugin_row component_rows[CONFIG_COMPONENT_COUNT];
+
+/* listeners.c: ports and what is set for each */
+bool listeners_know_key(const char *key);
+void listeners_read(struct loading *l);
 
 /* check.c: rules between options */
 void check_all(struct loading *l);

@@ -196,6 +196,12 @@ void option_free_list(struct config_list *list)
 	*list = (struct config_list){ 0 };
 }
 
+void option_add_item(struct config_list *list, char *item)
+{
+	list->items = xrealloc(list->items, (list->count + 1) * sizeof(*list->items));
+	list->items[list->count++] = item;
+}
+
 static struct span trimmed(struct span s)
 {
 	while (s.n && strchr(" \t", *s.p))
@@ -212,10 +218,8 @@ void option_parse_list(const char *text, struct config_list *out)
 		size_t n = strcspn(text, ",");
 		struct span item = trimmed((struct span){ text, n });
 
-		if (item.n) {
-			out->items = xrealloc(out->items, (out->count + 1) * sizeof(*out->items));
-			out->items[out->count++] = xstrndup(item.p, item.n);
-		}
+		if (item.n)
+			option_add_item(out, xstrndup(item.p, item.n));
 		if (text[n] == '\0')
 			return;
 		text += n + 1;

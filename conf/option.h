@@ -48,5 +48,6 @@ bool option_parse_bool(const char *text, bool *out); /* yes, true, on, 1 and the
 /* Java's decode (sign, 0x, leading 0 octal, decimal), with k, m, g for powers of 1024 behind. */
 bool option_parse_int(const char *text, int64_t *out);
 void option_parse_list(const char *text, struct config_list *out);
+void option_add_item(struct config_list *list, char *item); /* takes item */
 void option_free_list(struct config_list *list);
 bool option_matches(const char *pattern, const char *text); /* '*' = any run */

@@ -46,6 +46,19 @@ class CheckConfig(unittest.TestCase):
         for line, words in ((1, "capacity"), (2, "least-chats"), (3, "sess-man/desk/capacity"), (4, "sqlite"), (5, "5281bosh")):
             self.assertTrue(any(t.startswith("F:%d:" % line) and words in t for t in text.splitlines()), (line, words, text))
 
+    def test_one_line_each_in_the_order_of_the_file(self):
+        code, text = check("bosh/connections/5280/ifc[s]=eth0\n"
+                           "--ws2s-ports=5222\n"
+                           "\n"
+                           "--virt-hosts=a..b\n"
+                           "bosh/max-wait[I]=0\n"
+                           "amp/store-limit=5\n"
+                           "--user-db=oracle\n")
+        self.assertEqual(code, 1)
+        for number, line in zip((1, 2, 4, 4, 5, 6, 7), text.splitlines()):
+            self.assertRegex(line, "^F:%d: (error|warning): " % number, text)
+        self.assertEqual(len(text.splitlines()), 7, text)
+
     def test_sample_has_no_mistake(self):
         done = subprocess.run([BINARY, "--property-file", os.path.join(ROOT, "conf", "init.properties"), "--check-config"],
                               capture_output=True, text=True)

@@ -83,27 +83,27 @@ static void many_mistakes_are_all_reported_with_their_lines(void **state)
 	       "sess-man/limits/exempt-addresses[s]=127.0.0.1,somewhere\n"
 	       "amp/store-limit[L]=1\n"
 	       "amp/store-limit[L]=\\u00zz\n",
-	       "21 warning: \\u is not followed by four hexadecimal digits",
-	       "21 warning: amp/store-limit was set on line 20 already; this one counts",
+	       "2 error: 'bad..example' is no domain name",
 	       "3 warning: unknown setting --bosh-port; did you mean --bosh-ports?",
 	       "4 error: 'ninety' is no number; bosh/max-wait takes 1 to 600 s",
 	       "5 error: 999999 is out of range; bosh/max-pause takes 0 to 3600 s",
 	       "6 warning: bosh/max-inactivity should be written bosh/max-inactivity[I]; the value is taken as that",
 	       "7 error: 'fairest' is not known; sess-man/desk/seat-policy takes one of least-chats|round-robin|random|hash",
+	       "8 warning: 'bob' has no @; write name@domain",
 	       "9 warning: 'capacity' is no setting: a key needs at least component_name/key_name",
 	       "10 error: 'maybe' is neither true nor false; bosh/pages takes true or false",
 	       "11 warning: --cluster-mode is accepted and has no effect: Clustering.",
 	       "13 warning: unknown setting c2s/no-such-setting-here; it is kept for extensions",
-	       "21 error: 'u00zz' is no number",
 	       "14 warning: no implementation found for plugin 'nonsense'; it is skipped",
 	       "14 warning: plugin 'zlib' is accepted, but not built yet",
-	       "2 error: 'bad..example' is no domain name",
-	       "17 error: 'fast' is no PORT:RATE",
-	       "18 error: '70000' is no port number (1 to 65535)",
 	       "15 error: socket 'quic' is not known; take plain, ssl or tls",
 	       "16 error: --user-db=mysql is not built; take sqlite",
-	       "8 warning: 'bob' has no @; write name@domain",
-	       "19 error: 'somewhere' is no address");
+	       "17 error: 'fast' is no PORT:RATE",
+	       "18 error: '70000' is no port number (1 to 65535)",
+	       "19 error: 'somewhere' is no address",
+	       "21 warning: \\u is not followed by four hexadecimal digits",
+	       "21 warning: amp/store-limit was set on line 20 already; this one counts",
+	       "21 error: 'u00zz' is no number");
 	assert_true(config_has_fatal(&l.problems));
 	assert_int_equal(l.c->bosh_max_inactivity, 30);
 	assert_string_equal(config_raw_value(l.c, "my-component/its/key"), "kept");
@@ -245,6 +245,44 @@ static void later_files_override_and_the_command_line_comes_first(void **state)
 	unlink(two);
 }
 
+/* By file as named, then by line; the command line before, what has no place behind. */
+static void problems_come_in_the_order_of_the_files(void **state)
+{
+	static const char *const wanted[] = { "command line: error: 'x' is no number", "A:1: warning: bosh/max-wait should be",
+					      "A:2: error: 'a' is no number", "B:1: error: 'b' is no number",
+					      "B:3: warning: 'none' is no setting", "configuration: warning: no port is opened" };
+	char one[40], two[40];
+	const char *files[] = { one, two }, *extra[] = { "bosh/min-polling[I]=x" };
+	struct config_problems problems = { 0 };
+	struct config *c;
+
+	(void)state;
+	new_path(one);
+	new_path(two);
+	write_text(one, "bosh/max-wait=3\nbosh/max-pause[I]=a\n");
+	write_text(two, "bosh/max-inactivity[I]=b\n--c2s-ports=\nnone=1\n--bosh-ports=\n--ws2s-ports=\n");
+	c = config_load(files, 2, extra, 1, &problems);
+	assert_int_equal(problems.count, ARRAY_LEN(wanted));
+	for (size_t i = 0; i < problems.count; i++) {
+		struct buf line = BUF_INIT;
+		const char *file = wanted[i][0] == 'A' ? one : wanted[i][0] == 'B' ? two : "";
+		const char *text;
+		char *got;
+
+		config_problem_print(&problems.items[i], &line);
+		got = buf_take_text(&line);
+		assert_memory_equal(got, file, strlen(file));
+		text = got + strlen(file);
+		if (strncmp(text, wanted[i] + (*file != 0), strlen(wanted[i]) - (*file != 0)) != 0)
+			fail_msg("problem %zu: %s", i, got);
+		free(got);
+	}
+	config_free(c);
+	config_problems_free(&problems);
+	unlink(one);
+	unlink(two);
+}
+
 static void an_unknown_option_on_the_command_line_is_remarked_on(void **state)
 {
 	const char *extra[] = { "--propertyfile=etc/init.properties" };
@@ -375,6 +413,7 @@ int main(void)
 		cmocka_unit_test(settings_of_plugins_have_three_forms),
 		cmocka_unit_test(settings_of_extensions_are_kept_without_remark),
 		cmocka_unit_test(later_files_override_and_the_command_line_comes_first),
+		cmocka_unit_test(problems_come_in_the_order_of_the_files),
 		cmocka_unit_test(an_unknown_option_on_the_command_line_is_remarked_on),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_named),
 		cmocka_unit_test(rules_between_options_are_checked),
