@@ -2,13 +2,17 @@
 #include "conf/config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "conf/inner.h"
 #include "conf/properties.h"
 #include "runtime/mem/buf.h"
+
+#define FILE_BYTES_MAX (4u * 1024 * 1024) /* a hundred times a long one; more is some other file */
 
 void loading_problem(struct loading *l, enum config_severity severity, const struct config_raw *where, const char *fmt, ...)
 {
@@ -110,25 +114,53 @@ static void take_text(struct loading *l, struct span text, const char *file)
 	properties_free(&parsed);
 }
 
+/* What keeps the bytes from being a configuration at all, or NULL. */
+static const char *wrong_with(struct span text)
+{
+	if (text.n >= 2 && (memcmp(text.p, "\xff\xfe", 2) == 0 || memcmp(text.p, "\xfe\xff", 2) == 0))
+		return "is UTF-16; save it as UTF-8";
+	if (text.n && memchr(text.p, '\0', text.n))
+		return "is not a text file: there are NUL bytes in it";
+	return NULL;
+}
+
+/* Only ordinary files, so that nothing waits for a pipe's writer, and no more than a configuration can be. */
+static const char *read_text(FILE *file, struct buf *text)
+{
+	struct stat st;
+	size_t n;
+
+	if (fstat(fileno(file), &st) != 0)
+		return strerror(errno);
+	if (S_ISDIR(st.st_mode))
+		return strerror(EISDIR);
+	if (!S_ISREG(st.st_mode))
+		return "it is no ordinary file";
+	do {
+		n = fread(buf_reserve(text, 65536), 1, 65536, file);
+		buf_commit(text, n);
+	} while (n > 0 && buf_len(text) <= FILE_BYTES_MAX);
+	if (ferror(file))
+		return strerror(errno);
+	return buf_len(text) > FILE_BYTES_MAX ? "it is larger than 4 MiB; is this the right file?" : NULL;
+}
+
 static void take_file(struct loading *l, const char *path)
 {
 	struct config_raw place = { .file = (char *)(uintptr_t)path };
-	FILE *file = fopen(path, "re");
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
 	struct buf text = BUF_INIT;
-	size_t n;
+	const char *problem = file ? read_text(file, &text) : strerror(errno);
 
-	if (!file) {
-		loading_problem(l, CONFIG_FATAL, &place, "cannot be read: %s", strerror(errno));
-		return;
-	}
-	do {
-		n = fread(buf_reserve(&text, 65536), 1, 65536, file);
-		buf_commit(&text, n);
-	} while (n > 0 && buf_len(&text) < 64u * 1024 * 1024);
-	if (ferror(file))
-		loading_problem(l, CONFIG_FATAL, &place, "cannot be read: %s", strerror(errno));
-	fclose(file);
-	take_text(l, buf_span(&text), path);
+	if (problem)
+		loading_problem(l, CONFIG_FATAL, &place, "cannot be read: %s", problem);
+	else if ((problem = wrong_with(buf_span(&text))))
+		loading_problem(l, CONFIG_FATAL, &place, "%s", problem);
+	else
+		take_text(l, buf_span(&text), path);
+	if (file)
+		fclose(file);
 	buf_fini(&text);
 }
 
@@ -232,6 +264,15 @@ static bool apply_plugin_setting(struct loading *l, const struct config_raw *raw
 	return any;
 }
 
+static const char *nearest_key(const char *key)
+{
+	struct nearest n = nearest_to(key);
+
+	option_consider_all(&n);
+	lists_consider_keys(&n);
+	return n.best;
+}
+
 static bool is_our_component(const char *key)
 {
 	static const char *const own[] = { "sess-man/", "c2s/", "bosh/", "ws2s/", "amp/", "basic-conf/", "monitor/" };
@@ -242,11 +283,32 @@ static bool is_our_component(const char *key)
 	return false;
 }
 
+/* "key[X]" with a known key and an X that stands for no type: the parser left it on the key. */
+static const struct option_row *find_with_odd_type(const char *key)
+{
+	size_t n = strlen(key);
+	const struct option_row *row;
+	char *bare;
+
+	if (n < 4 || key[n - 1] != ']' || !strrchr(key, '['))
+		return NULL;
+	bare = xstrndup(key, (size_t)(strrchr(key, '[') - key));
+	row = option_find(bare);
+	free(bare);
+	return row;
+}
+
 static void report_unknown(struct loading *l, const struct config_raw *raw)
 {
-	const char *near = option_nearest(raw->key);
+	const char *near = nearest_key(raw->key);
+	const struct option_row *typed = find_with_odd_type(raw->key);
 
-	if (raw->key[0] != '-' && !strchr(raw->key, '/'))
+	if (typed)
+		loading_problem(l, CONFIG_FATAL, raw, "'%s' is no type; write %s%s", strrchr(raw->key, '['), typed->key,
+				option_suffix(typed));
+	else if (listeners_is_port_setting(raw->key))
+		loading_problem(l, CONFIG_WARNING, raw, "unknown setting %s; a port has socket, type and ifc", raw->key);
+	else if (raw->key[0] != '-' && !strchr(raw->key, '/'))
 		loading_problem(l, CONFIG_WARNING, raw, "'%s' is no setting: a key needs at least component_name/key_name", raw->key);
 	else if (near)
 		loading_problem(l, CONFIG_WARNING, raw, "unknown setting %s; did you mean %s?", raw->key, near);
@@ -264,7 +326,7 @@ static void classify(struct loading *l, const struct config_raw *raw)
 
 	if (row)
 		apply(l, row, raw);
-	else if (lists_know_key(l, raw->key))
+	else if (lists_know_key(raw->key))
 		return;
 	else if (strncmp(raw->key, PLUGIN_CONF, sizeof(PLUGIN_CONF) - 1) == 0 && apply_plugin_setting(l, raw))
 		return;

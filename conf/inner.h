@@ -16,7 +16,8 @@ void loading_sort(struct loading *l);
 const struct config_raw *loading_find(const struct loading *l, const char *key);
 
 /* lists.c: what is chosen by lists rather than by single options */
-bool lists_know_key(const struct loading *l, const char *key);
+bool lists_know_key(const char *key);
+void lists_consider_keys(struct nearest *n);
 void lists_read_components(struct loading *l);
 void lists_read_plugins(struct loading *l);
 void lists_read_vhosts(struct loading *l);
@@ -32,6 +33,9 @@ extern const struct plugin_row component_rows[CONFIG_COMPONENT_COUNT];
 
 /* listeners.c: ports and what is set for each */
 bool listeners_know_key(const char *key);
+void listeners_consider_keys(struct nearest *n);
+/* Whether it is X/connections/PORT/something, a setting of a port. */
+bool listeners_is_port_setting(const char *key);
 void listeners_read(struct loading *l);
 
 /* check.c: rules between options */

@@ -16,14 +16,30 @@ static bool split_connection(const char *key, char component[16], char port[16],
 	return strcmp(component, "c2s") == 0 || strcmp(component, "bosh") == 0 || strcmp(component, "ws2s") == 0;
 }
 
+static const char *const list_keys[] = { "c2s/connections/ports", "bosh/connections/ports", "ws2s/connections/ports" };
+
+void listeners_consider_keys(struct nearest *n)
+{
+	for (size_t i = 0; i < ARRAY_LEN(list_keys); i++)
+		nearest_consider(n, list_keys[i]);
+}
+
+bool listeners_is_port_setting(const char *key)
+{
+	char component[16], port[16];
+	const char *name;
+
+	return split_connection(key, component, port, &name);
+}
+
 bool listeners_know_key(const char *key)
 {
 	char component[16], port[16];
 	const char *name;
 
-	if (strcmp(key, "c2s/connections/ports") == 0 || strcmp(key, "bosh/connections/ports") == 0 ||
-	    strcmp(key, "ws2s/connections/ports") == 0)
-		return true;
+	for (size_t i = 0; i < ARRAY_LEN(list_keys); i++)
+		if (strcmp(key, list_keys[i]) == 0)
+			return true;
 	return split_connection(key, component, port, &name) &&
 	       (strcmp(name, "socket") == 0 || strcmp(name, "type") == 0 || strcmp(name, "ifc") == 0);
 }

@@ -57,11 +57,19 @@ static bool has_prefix(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-bool lists_know_key(const struct loading *l, const char *key)
+static const char *const list_keys[] = { COMPONENT_LIST, PLUGIN_LIST, PLUGIN_EDITS };
+
+void lists_consider_keys(struct nearest *n)
+{
+	for (size_t i = 0; i < ARRAY_LEN(list_keys); i++)
+		nearest_consider(n, list_keys[i]);
+	listeners_consider_keys(n);
+}
+
+bool lists_know_key(const char *key)
 {
 	size_t n = strlen(key);
 
-	(void)l;
 	if (strcmp(key, COMPONENT_LIST) == 0 || strcmp(key, PLUGIN_LIST) == 0 || strcmp(key, PLUGIN_EDITS) == 0)
 		return true;
 	if (has_prefix(key, COMPONENT_PREFIX))
@@ -74,9 +82,13 @@ static void choose(struct loading *l, const struct plugin_row *rows, int count, 
 		   const struct config_raw *where)
 {
 	int i = find_row(rows, count, id);
+	struct nearest near = nearest_to(id);
 
+	for (int k = 0; i < 0 && k < count; k++)
+		nearest_consider(&near, rows[k].id);
 	if (i < 0) {
-		loading_problem(l, CONFIG_WARNING, where, "no implementation found for %s '%s'; it is skipped", what, id);
+		loading_problem(l, CONFIG_WARNING, where, "no implementation found for %s '%s'; it is skipped%s%s%s", what, id,
+				near.best ? "; did you mean " : "", near.best ? near.best : "", near.best ? "?" : "");
 		return;
 	}
 	if (rows[i].state == PLUGIN_LATER)

@@ -136,7 +136,7 @@ static void add_unknown(struct lines *lines, const struct config *c)
 		const struct config_raw *raw = &c->raw[i];
 		struct buf line = BUF_INIT;
 
-		if (option_find(raw->key) || lists_know_key(NULL, raw->key))
+		if (option_find(raw->key) || lists_know_key(raw->key))
 			continue;
 		add_key(&line, raw->key);
 		if (raw->type)

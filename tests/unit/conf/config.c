@@ -299,13 +299,13 @@ static void an_unknown_option_on_the_command_line_is_remarked_on(void **state)
 
 static void a_file_that_cannot_be_read_is_named(void **state)
 {
-	const char *files[] = { "/nonexistent/init.properties", "/tmp" };
+	const char *files[] = { "/nonexistent/init.properties", "/tmp", "/dev/null" };
 	struct config_problems problems = { 0 };
-	struct config *c = config_load(files, 2, NULL, 0, &problems);
+	struct config *c = config_load(files, ARRAY_LEN(files), NULL, 0, &problems);
 
 	(void)state;
-	assert_int_equal(problems.count, 2);
-	for (size_t i = 0; i < 2; i++) {
+	assert_int_equal(problems.count, ARRAY_LEN(files));
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		assert_string_equal(problems.items[i].file, files[i]);
 		assert_int_equal(problems.items[i].line, 0);
 		assert_int_equal(problems.items[i].severity, CONFIG_FATAL);
@@ -313,6 +313,97 @@ static void a_file_that_cannot_be_read_is_named(void **state)
 	}
 	config_free(c);
 	config_problems_free(&problems);
+}
+
+/* A pipe nobody writes to must not hold the server up, least of all at a reload. */
+static void a_pipe_is_not_waited_for(void **state)
+{
+	const char *files[1];
+	struct config_problems problems = { 0 };
+	char path[40];
+
+	(void)state;
+	new_path(path);
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	files[0] = path;
+	config_free(config_load(files, 1, NULL, 0, &problems));
+	assert_int_equal(problems.count, 1);
+	assert_int_equal(problems.items[0].severity, CONFIG_FATAL);
+	assert_string_equal(problems.items[0].text, "cannot be read: it is no ordinary file");
+	config_problems_free(&problems);
+	unlink(path);
+}
+
+static void a_file_that_is_no_configuration_is_refused(void **state)
+{
+	static const struct {
+		struct span start;
+		off_t size;
+		const char *problem;
+	} rows[] = {
+		{ SPAN_LIT("\xff\xfe-\0-\0"), 0, "0 error: is UTF-16; save it as UTF-8" },
+		{ SPAN_LIT("a/b=1\n\0"), 0, "0 error: is not a text file" },
+		{ SPAN_LIT("#"), 1 << 30, "0 error: cannot be read: it is larger than 4 MiB" }, /* all of it a hole */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct loaded l = { 0 };
+		const char *files[1];
+		FILE *file;
+
+		new_path(l.path);
+		file = fopen(l.path, "w");
+		assert_non_null(file);
+		assert_int_equal(fwrite(rows[i].start.p, 1, rows[i].start.n, file), rows[i].start.n);
+		assert_int_equal(fclose(file), 0);
+		if (rows[i].size)
+			assert_int_equal(truncate(l.path, rows[i].size), 0);
+		files[0] = l.path;
+		l.c = config_load(files, 1, NULL, 0, &l.problems);
+		expect_problems(&l, &rows[i].problem, 1);
+		unload(&l);
+	}
+}
+
+/* What an editor of another system leaves in a file is no mistake; what would change the value is. */
+static void forms_of_text(void **state)
+{
+	static const struct {
+		const char *text, *problem;
+		int64_t wait;
+	} rows[] = {
+		{ "bosh/max-wait[I]=7", NULL, 7 },
+		{ "bosh/max-wait[I]=7\r\n", NULL, 7 },
+		{ "\xef\xbb\xbf""bosh/max-wait[I]=7\r\n", NULL, 7 },
+		{ "# caf\xe9\nbosh/max-wait[I]=7", NULL, 7 },
+		{ "bosh/max-wait[I]=\\\n 7", NULL, 7 },
+		{ "bosh/max-wait[I] 7", NULL, 7 },
+		{ "my/key=caf\xe9", "1 warning: not UTF-8; save the file as UTF-8", 60 },
+		{ "my/key=\xed\xa0\x80", "1 warning: not UTF-8", 60 },
+		{ "my/key=\xc3\xa9 \xe5\xae\xa2 \xf0\x9f\x98\x80", NULL, 60 },
+		{ "sess-man/desk/seats[s]", "1 warning: there is no = behind the key; its value is empty", 60 },
+		{ "bosh/max-wait[X]=7", "1 error: '[X]' is no type; write bosh/max-wait[I]", 60 },
+		{ "bosh/max-wait[II]=7", "1 error: '[II]' is no type; write bosh/max-wait[I]", 60 },
+		{ "bosh/pages[]=no", "1 error: '[]' is no type; write bosh/pages[B]", 60 },
+		{ "bosh/connections/5280/sockt=ssl", "1 warning: unknown setting bosh/connections/5280/sockt; a port has socket, type", 60 },
+		{ "sess-man/plugin[s]=amp", "1 warning: unknown setting sess-man/plugin; did you mean sess-man/plugins?", 60 },
+		{ "c2s/connection/ports[i]=5222", "1 warning: unknown setting c2s/connection/ports; did you mean c2s/connections/ports?", 60 },
+		{ "sess-man/plugins-conf/amp/store-limt[L]=5", "1 warning: unknown setting sess-man/plugins-conf/amp/store-limt; did you "
+		  "mean sess-man/plugins-conf/amp/store-limit?", 60 },
+		{ "message-router/components/msg-receivers/id-names[s]=bosch,c2s,ws2s",
+		  "1 warning: no implementation found for component 'bosch'; it is skipped; did you mean bosh?", 60 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct loaded l = load(rows[i].text);
+
+		expect_problems(&l, &rows[i].problem, rows[i].problem != NULL);
+		assert_int_equal(l.c->bosh_max_wait, rows[i].wait);
+		unload(&l);
+	}
 }
 
 static void rules_between_options_are_checked(void **state)
@@ -416,6 +507,9 @@ int main(void)
 		cmocka_unit_test(problems_come_in_the_order_of_the_files),
 		cmocka_unit_test(an_unknown_option_on_the_command_line_is_remarked_on),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_named),
+		cmocka_unit_test(a_pipe_is_not_waited_for),
+		cmocka_unit_test(a_file_that_is_no_configuration_is_refused),
+		cmocka_unit_test(forms_of_text),
 		cmocka_unit_test(rules_between_options_are_checked),
 		cmocka_unit_test(the_address_of_the_cookie_cache_has_one_form),
 		cmocka_unit_test(a_configuration_for_tests_has_no_files),
