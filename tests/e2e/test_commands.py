@@ -66,6 +66,50 @@ class CheckConfig(unittest.TestCase):
         self.assertNotIn("warning", done.stderr)
 
 
+class CommandLine(unittest.TestCase):
+    def run_with(self, *words):
+        return subprocess.run([BINARY, *words], capture_output=True, text=True, timeout=20)
+
+    def test_a_mistyped_option_swallows_nothing(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".properties") as conf:
+            conf.write("bosh/max-wait[I]=no\n")
+            conf.flush()
+            done = self.run_with("--check-confg", "--property-file", conf.name)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("command line: error: unknown option --check-confg; did you mean --check-config?", done.stderr)
+            done = self.run_with("--nonsense", "--propertyfile", "--check-config", "--property-file", conf.name)
+            self.assertEqual(done.returncode, 2)
+            for words in ("unknown option --nonsense;", "unknown option --propertyfile; did you mean --property-file?",
+                          conf.name + ":1: error: 'no' is no number"):
+                self.assertIn(words, done.stderr)
+
+    def test_both_ways_of_giving_a_value(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".properties") as conf:
+            conf.write("bosh/max-pause[I]=no\n")
+            conf.flush()
+            for words in (("--property-file", conf.name), ("--property-file=" + conf.name,)):
+                done = self.run_with(*words, "--check-config", "--user-db", "oracle", "--virt-hosts=a..b")
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertIn(conf.name + ":1: error: 'no' is no number", done.stderr)
+                self.assertIn("command line: error: --user-db=oracle is not built", done.stderr)
+                self.assertIn("command line: error: 'a..b' is no domain name", done.stderr)
+
+    def test_misuse(self):
+        for words, text in ((("--property-file",), "--property-file needs a value"),
+                            (("--property-file", "--check-config"), "--property-file needs a value"),
+                            (("--property-file=", "--check-config"), "--property-file needs a value"),
+                            (("--check-config=yes",), "--check-config takes no value"),
+                            (("--propertyfile=x",), "unknown option --propertyfile; did you mean --property-file?"),
+                            (("--virt-hosts", "--check-config"), "--virt-hosts needs a value"),
+                            (("--vesion",), "unknown option --vesion; did you mean --version?"),
+                            (("--property-file", "/dev/null", "acount", "list"), "unknown command 'acount'"),
+                            (("--print-reference", "option"), "no reference page 'option'")):
+            done = self.run_with(*words)
+            self.assertEqual(done.returncode, 2, (words, done.stderr))
+            self.assertIn(text, done.stderr)
+            self.assertEqual(done.stdout, "")
+
+
 class Accounts(unittest.TestCase):
     def test_down_and_up(self):
         with Server() as server:
