@@ -18,34 +18,15 @@ static void check_user_db(struct loading *l)
 				c->user_db_uri);
 }
 
-static void check_globs(struct loading *l, const struct config_list *list, enum config_option option)
+static void check_desk_name(struct loading *l)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		const char *glob = list->items[i];
+	const char *name = l->c->desk_name;
+	const struct config_raw *where = l->c->source[CONFIG_OPTION_desk_name];
 
-		if (strchr(glob, '/'))
-			loading_problem(l, CONFIG_WARNING, l->c->source[option], "'%s' has a resource; accounts are bare JIDs, so it "
-					"matches nothing", glob);
-		else if (!strchr(glob, '@') && !strchr(glob, '*'))
-			loading_problem(l, CONFIG_WARNING, l->c->source[option], "'%s' has no @; write name@domain, * for any run of "
-					"characters", glob);
-	}
-}
-
-static void check_desk(struct loading *l)
-{
-	const struct config *c = l->c;
-
-	check_globs(l, &c->desk_seats, CONFIG_OPTION_desk_seats);
-	check_globs(l, &c->desk_robots, CONFIG_OPTION_desk_robots);
-	check_globs(l, &c->desk_visitors, CONFIG_OPTION_desk_visitors);
-	for (size_t i = 0; i < c->desk_seats.count; i++)
-		for (size_t k = 0; k < c->desk_robots.count; k++)
-			if (option_matches(c->desk_robots.items[k], c->desk_seats.items[i]))
-				loading_problem(l, CONFIG_WARNING, l->c->source[CONFIG_OPTION_desk_robots],
-						"%s is a seat too; it counts as a seat", c->desk_seats.items[i]);
-	if (*c->desk_name == '\0' || strpbrk(c->desk_name, "@/ \t\"&':<>"))
-		loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_desk_name], "'%s' is no localpart", c->desk_name);
+	if (*name == '\0' || strpbrk(name, "@/ \t\"&':<>"))
+		loading_problem(l, CONFIG_FATAL, where, "'%s' is no localpart", name);
+	else if (strpbrk(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+		loading_problem(l, CONFIG_FATAL, where, "'%s' is no localpart: addresses are in lower case", name);
 }
 
 static void check_cookie_cache(struct loading *l)
@@ -113,7 +94,8 @@ void check_all(struct loading *l)
 	const struct config *c = l->c;
 
 	check_user_db(l);
-	check_desk(l);
+	check_desk_name(l);
+	patterns_check(l);
 	check_cookie_cache(l);
 	check_blocks(l, &c->metrics_allow, CONFIG_OPTION_metrics_allow);
 	check_blocks(l, &c->limit_exempt, CONFIG_OPTION_limit_exempt);

@@ -38,5 +38,9 @@ void listeners_consider_keys(struct nearest *n);
 bool listeners_is_port_setting(const char *key);
 void listeners_read(struct loading *l);
 
+/* patterns.c: addresses of seats, robots, visitors, admins */
+bool patterns_meet(const char *a, const char *b); /* whether a text fits both; '*' = any run */
+void patterns_check(struct loading *l);
+
 /* check.c: rules between options */
 void check_all(struct loading *l);
