@@ -322,6 +322,8 @@ int main(int argc, char **argv)
 		print_usage(stderr);
 		code = 2;
 	} else if (config_has_fatal(&problems) || line.check || line.rest >= argc) {
+		if (line.check || line.rest >= argc)
+			config_check_outside(conf, &problems);
 		print_problems(&problems);
 		code = config_has_fatal(&problems);
 		if (line.check && !code)

@@ -5,6 +5,8 @@
 
 #include "conf/inner.h"
 
+#define CERTIFICATE_NAME_MAX 240 /* with its endings it is still a file name */
+
 static void check_user_db(struct loading *l)
 {
 	const struct config *c = l->c;
@@ -89,6 +91,11 @@ static void check_mechanisms(struct loading *l, const struct config_list *list, 
 	}
 }
 
+bool check_is_certificate_name(const char *name)
+{
+	return *name && *name != '.' && !strchr(name, '/') && strlen(name) <= CERTIFICATE_NAME_MAX;
+}
+
 void check_all(struct loading *l)
 {
 	const struct config *c = l->c;
@@ -104,6 +111,9 @@ void check_all(struct loading *l)
 		check_mechanisms(l, &c->vhosts[i].sasl_mechanisms, l->c->source[CONFIG_OPTION_virt_hosts]);
 	if (c->certs_location.count == 0)
 		loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_certs_location], "--ssl-certs-location names no directory");
+	if (!check_is_certificate_name(c->cert_default))
+		loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_cert_default], "'%s' cannot be the name of a certificate; give the "
+				"name of a file in --ssl-certs-location, without .pem", c->cert_default);
 	if (c->db_write_online_status)
 		loading_problem(l, CONFIG_WARNING, l->c->source[CONFIG_OPTION_db_write_online_status],
 				"online state is kept in memory only; no login or logout is written");

@@ -23,6 +23,11 @@ void loading_problem(struct loading *l, enum config_severity severity, const str
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	if (where && where->key && !strstr(text, where->key)) {
+		size_t n = strlen(text);
+
+		snprintf(text + n, sizeof(text) - n, " (%s)", where->key);
+	}
 	p->items = xrealloc(p->items, (p->count + 1) * sizeof(*p->items));
 	p->items[p->count++] = (struct config_problem){ severity, where ? xstrdup(where->file ? where->file : CONFIG_COMMAND_LINE) : NULL,
 							where && where->file ? where->line : 0, xstrdup(text) };
@@ -437,6 +442,15 @@ const struct config_vhost *config_vhost(const struct config *c, struct span doma
 		if (span_is(domain, c->vhosts[i].name))
 			return &c->vhosts[i];
 	return NULL;
+}
+
+bool config_wants_tls(const struct config *c)
+{
+	for (size_t i = 0; i < c->listener_count; i++)
+		if (c->listeners[i].socket == CONFIG_SOCKET_SSL ||
+		    (c->listeners[i].component == CONFIG_COMPONENT_c2s && c->plugins[CONFIG_PLUGIN_starttls]))
+			return true;
+	return false;
 }
 
 const char *config_raw_value(const struct config *c, const char *key)

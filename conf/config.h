@@ -125,6 +125,9 @@ struct config_problems {
  * in the order of the files and their lines. The result is usable when no problem is fatal. `extra`: "key=value" lines from the command line, read first. */
 struct config *config_load(const char *const *files, size_t file_count, const char *const *extra, size_t extra_count,
 			   struct config_problems *problems);
+/* What the configuration names outside of itself: files, directories, certificates, addresses of this machine. Looks, and
+ * changes nothing. Adds to the problems and keeps their order. */
+void config_check_outside(struct config *c, struct config_problems *problems);
 /* All defaults and one virtual host "localhost" (tests). `lines`: init.properties text on top, or NULL. Fatal problems
  * abort with their text. */
 struct config *config_for_test(const char *lines);
@@ -137,6 +140,8 @@ bool config_has_fatal(const struct config_problems *p);
 const struct config_vhost *config_vhost(const struct config *c, struct span domain); /* NULL when not served */
 /* Of messages to users of this domain; one that is not served counts as D0. */
 enum config_durability config_durability(const struct config *c, struct span domain);
+/* Whether any port may speak TLS: certificates are needed. */
+bool config_wants_tls(const struct config *c);
 /* A pair of the file as written, for extensions; NULL when absent. */
 const char *config_raw_value(const struct config *c, const char *key);
 
@@ -144,6 +149,7 @@ const char *config_plugin_id(enum config_plugin p);
 /* The effective configuration in Tigase's dump form, sorted, secrets starred; false and errno when it cannot be
  * written. */
 bool config_dump(const struct config *c, const char *path);
+bool config_dump_is_off(const char *path);
 
 void config_print_reference(struct buf *out); /* docs/reference/options.md */
 void config_print_sample(struct buf *out);    /* conf/init.properties: every option, commented out, with its text */

@@ -7,7 +7,8 @@ struct loading {
 	struct config_problems *problems;
 };
 
-/* Adds a problem. `where` NULL: no place in a file; a pair without a file stood on the command line. */
+/* Adds a problem. `where` NULL: no place in a file; a pair without a file stood on the command line. The
+ * key is added when the text does not name it. */
 void loading_problem(struct loading *l, enum config_severity severity, const struct config_raw *where, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);
 /* Puts the problems into the order of the files and their lines. */
@@ -44,3 +45,4 @@ void patterns_check(struct loading *l);
 
 /* check.c: rules between options */
 void check_all(struct loading *l);
+bool check_is_certificate_name(const char *name);

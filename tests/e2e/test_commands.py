@@ -59,6 +59,26 @@ class CheckConfig(unittest.TestCase):
             self.assertRegex(line, "^F:%d: (error|warning): " % number, text)
         self.assertEqual(len(text.splitlines()), 7, text)
 
+    def test_what_is_named_is_looked_at_and_left_alone(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("one", "two"):
+                subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                                "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "100",
+                                "-keyout", folder + "/" + name + ".key", "-out", folder + "/" + name + ".crt"],
+                               check=True, capture_output=True)
+            with open(folder + "/localhost.pem", "w") as out:
+                out.write(open(folder + "/one.crt").read() + open(folder + "/two.key").read())
+            before = sorted(os.listdir(folder))
+            code, text = check("--ssl-certs-location=%s\n--user-db-uri=sqlite:%s/data/db\n"
+                               "bosh/pages-dir=%s/pages\nc2s/connections/5222/ifc[s]=192.0.2.1\n"
+                               "basic-conf/config-dump-file=%s/dump\n" % ((folder,) * 4))
+            self.assertEqual(code, 1)
+            self.assertRegex(text, "F:1: error: .*/localhost.pem: the private key belongs to none of its certificates")
+            self.assertRegex(text, "F:3: warning: no pages are served: .*No such file")
+            self.assertRegex(text, "F:4: error: port 5222: ifc 192.0.2.1 is no address of this machine")
+            self.assertEqual(len(text.splitlines()), 3, text)
+            self.assertEqual(sorted(os.listdir(folder)), before, "something was made")
+
     def test_sample_has_no_mistake(self):
         done = subprocess.run([BINARY, "--property-file", os.path.join(ROOT, "conf", "init.properties"), "--check-config"],
                               capture_output=True, text=True)
