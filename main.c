@@ -215,20 +215,36 @@ static void raise_descriptor_limit(void)
 	}
 }
 
+/* Each mistake of a reload, as --check-config prints it. */
+static void log_mistakes(const struct config_problems *problems)
+{
+	for (size_t i = 0; i < problems->count; i++) {
+		struct buf line = BUF_INIT;
+
+		config_problem_print(&problems->items[i], &line);
+		if (problems->items[i].severity == CONFIG_FATAL)
+			LOG_ERROR("main", "%.*s", SPAN_FMT(buf_span(&line)));
+		buf_fini(&line);
+	}
+	LOG_ERROR("main", "the configuration has mistakes, what was in force stays");
+}
+
+/* The certificates in use are read again whatever the files say: they lie where the running configuration has them. */
 static void reload(const struct command_line *line, const struct server *server)
 {
 	struct config_problems problems = { 0 };
 	struct config *fresh = load(line, &problems);
+	bool mistakes = config_has_fatal(&problems), certificates = topology_reload(server);
 
-	topology_reload(server);
-	if (config_has_fatal(&problems)) {
-		LOG_ERROR("main", "the configuration has mistakes, nothing of it is taken over; see --check-config");
+	if (*server->conf->log_file)
+		log_open(server->conf->log_file);
+	if (mistakes) {
+		log_mistakes(&problems);
 	} else {
 		log_set_level((enum log_level)fresh->log_level);
 		LOG_INFO("main", "log level read again; other settings need a restart");
 	}
-	if (*server->conf->log_file)
-		log_open(server->conf->log_file);
+	metric_inc(mistakes || !certificates ? METRIC_config_reload_failures : METRIC_config_reloads);
 	config_problems_free(&problems);
 	config_free(fresh);
 }

@@ -133,17 +133,17 @@ void topology_shutdown(const struct server *s)
 	}
 }
 
-void topology_reload(const struct server *s)
+bool topology_reload(const struct server *s)
 {
 	char *error = NULL;
+	bool ok = !s->tls || tls_store_reload(s->tls, &error);
 
-	if (!s->tls)
-		return;
-	if (tls_store_reload(s->tls, &error))
+	if (ok && s->tls)
 		LOG_INFO("tls", "certificates read again");
-	else
+	else if (!ok)
 		LOG_ERROR("tls", "certificates not replaced, the old ones stay: %s", error ? error : "unknown reason");
 	free(error);
+	return ok;
 }
 
 void topology_lower(struct server *s)

@@ -1,11 +1,13 @@
 """The command line: accounts, --check-config, the dump, signals."""
 import os
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from client import ENDED, STREAM, Tcp, unverified  # noqa: E402
@@ -210,6 +212,88 @@ class Signals(unittest.TestCase):
             self.assertNotEqual(new, old)
             alice.send("<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>")
             self.assertEqual(alice.expect(lambda e: e.get("id") == "p").get("type"), "result")
+
+    def metric(self, server, name):
+        with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % server.http) as answer:
+            return int(re.search(r"^switchboard_%s(?:\{\})? (\d+)$" % name, answer.read().decode(), re.M).group(1))
+
+    def hang_up(self, server, name, count):
+        """Sends HUP and waits until the metric says that it was handled."""
+        server.process.process.send_signal(signal.SIGHUP)
+        for _ in range(5000):
+            if self.metric(server, name) >= count:
+                break
+        self.assertEqual(self.metric(server, name), count, server.log()[-2000:])
+
+    def wait_for_log(self, server, text):
+        for _ in range(5000):
+            if text in server.log():
+                return
+            self.metric(server, "config_reloads")  # a round trip: no sleep
+        self.fail("no '%s' in:\n%s" % (text, server.log()[-4000:]))
+
+    def test_hup_with_a_broken_file_changes_nothing(self):
+        with Server("basic-conf/log-level=error") as server:
+            server.account("alice@localhost", "pw")
+            alice = Tcp(server)
+            self.assertIsNone(alice.log_in("alice", "pw"))
+            with open(server.conf) as file:
+                good = file.read()
+            number = len(good.splitlines()) + 1
+
+            def write(text):
+                with open(server.conf, "w") as file:
+                    file.write(text)
+
+            def make(kind):
+                os.remove(server.conf)
+                kind(server.conf)
+
+            def big(path):
+                write("#")
+                os.truncate(path, 1 << 30)
+
+            rows = [
+                (lambda: write(good + "bosh/max-wait[I]=never\nbasic-conf/log-level=debug\n"), "%d: error: 'never' is no number" % number),
+                (lambda: write(good + "sess-man/desk/seats[s]=a@\nbasic-conf/log-level=debug\n"), "%d: error: 'a@' is no address" % number),
+                (lambda: write(good + "sess-man/limits/user/depth[I]=9999\n"), "%d: error: 9999 is out of range" % number),
+                (lambda: make(big), " error: cannot be read: it is larger than 4 MiB"),
+                (lambda: make(os.mkfifo), " error: cannot be read: it is no ordinary file"),
+                (lambda: os.remove(server.conf), " error: cannot be read: No such file"),
+                (lambda: os.mkdir(server.conf), " error: cannot be read: Is a directory"),
+            ]
+            for at, (break_it, text) in enumerate(rows, 1):
+                break_it()
+                self.hang_up(server, "config_reload_failures", at)
+                self.wait_for_log(server, "error main: %s:%s" % (server.conf, text))
+            self.assertEqual(self.metric(server, "config_reloads"), 0)
+            alice.send("<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>")
+            self.assertEqual(alice.expect(lambda e: e.get("id") == "p").get("type"), "result")
+            self.assertIsNone(Tcp(server).log_in("alice", "pw"))
+            self.assertNotRegex(server.log(), "(?m)^\\S+ (debug|info) main:", "the level of a broken file was taken over")
+            os.rmdir(server.conf)
+            write(good + "basic-conf/log-level=info\n")
+            self.hang_up(server, "config_reloads", 1)
+            self.wait_for_log(server, "info main: log level read again")
+
+    def test_hup_with_a_broken_certificate_keeps_the_old_one(self):
+        with Server() as server:
+            old = Tcp(server, direct_tls=True).socket.getpeercert(binary_form=True)
+            with open(server.certificate, "r+") as file:
+                file.truncate(100)
+            self.hang_up(server, "config_reload_failures", 1)
+            self.assertIn("certificates not replaced, the old ones stay: %s: " % server.certificate, server.log())
+            self.assertEqual(Tcp(server, direct_tls=True).socket.getpeercert(binary_form=True), old)
+
+    def test_a_start_says_all_mistakes_and_makes_nothing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(folder + "/conf", "w") as conf:
+                conf.write("--user-db-uri=sqlite:%s/conf/db\n--ssl-certs-location=%s/conf\nbosh/max-wait[I]=no\n" % (folder, folder))
+            done = subprocess.run([BINARY, "--property-file", folder + "/conf"], capture_output=True, text=True, timeout=20)
+            self.assertEqual(done.returncode, 1)
+            lines = [line for line in done.stderr.splitlines() if ": error: " in line]
+            self.assertEqual([line.split(":")[1] for line in lines], ["1", "2", "3"], done.stderr)
+            self.assertEqual(os.listdir(folder), ["conf"])
 
     def test_port_in_use(self):
         with Server() as server:
