@@ -1,11 +1,18 @@
 /* Rules between options and rules about the form of texts: what a single row of options.def cannot say. */
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "conf/inner.h"
+#include "runtime/io/address.h"
 
 #define CERTIFICATE_NAME_MAX 240 /* with its endings it is still a file name */
+
+/* As much of an address as holds no password: not what follows '?', and of one with '@' the scheme alone. */
+static int shown_bytes(const char *uri)
+{
+	return (int)(strchr(uri, '@') ? strcspn(uri, ":") : strcspn(uri, "?"));
+}
 
 static void check_user_db(struct loading *l)
 {
@@ -16,8 +23,8 @@ static void check_user_db(struct loading *l)
 				"--user-db=%s is not built; take sqlite (the embedded store)", c->user_db);
 	else if (strncmp(c->user_db_uri, "sqlite:", 7) != 0 || c->user_db_uri[7] == '\0')
 		loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_user_db_uri],
-				"'%s' does not fit --user-db=sqlite; write sqlite:PATH, for example sqlite:data/switchboard.db",
-				c->user_db_uri);
+				"'%.*s' does not fit --user-db=sqlite; write sqlite:PATH, for example sqlite:data/switchboard.db",
+				shown_bytes(c->user_db_uri), c->user_db_uri);
 }
 
 static void check_desk_name(struct loading *l)
@@ -46,32 +53,25 @@ static void check_cookie_cache(struct loading *l)
 	at = strncmp(uri, "redis://", 8) == 0 ? uri + 8 : NULL;
 	if (at && strchr(at, '@'))
 		at = strchr(at, '@') + 1;
-	if (!at || sscanf(at, "%255[^:/]:%5[0-9]/%5[0-9]%n", host, port, db, &used) != 3 || at[used] != '\0' || atoi(port) < 1 ||
+	if (!at || sscanf(at, "%255[^:/ \t]:%5[0-9]/%5[0-9]%n", host, port, db, &used) != 3 || at[used] != '\0' || atoi(port) < 1 ||
 	    atoi(port) > 65535)
 		loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_cookie_cache_uri],
 				"the cache address must have the form redis://[:password@]host:port/db");
 	if (!strchr(c->cookie_key, '%'))
 		loading_problem(l, CONFIG_WARNING, l->c->source[CONFIG_OPTION_cookie_key],
 				"'%s' is the same key for every seat; use %%u, %%d or %%j", c->cookie_key);
-}
-
-static bool is_block(const char *text)
-{
-	char ip[64];
-	unsigned char parsed[16];
-	size_t n = strcspn(text, "/");
-
-	if (n >= sizeof(ip) || (text[n] && (strspn(text + n + 1, "0123456789") != strlen(text + n + 1) || !text[n + 1])))
-		return false;
-	memcpy(ip, text, n);
-	ip[n] = '\0';
-	return inet_pton(AF_INET, ip, parsed) == 1 || inet_pton(AF_INET6, ip, parsed) == 1;
+	for (const char *p = strchr(c->cookie_key, '%'); p; p = strchr(p + 1 + (p[1] != '\0'), '%'))
+		if (p[1] == '\0' || !strchr("udj%", p[1]))
+			loading_problem(l, CONFIG_WARNING, l->c->source[CONFIG_OPTION_cookie_key],
+					"'%%%.1s' stands for itself; %%u is the localpart, %%d the domain, %%j the bare JID", p + 1);
 }
 
 static void check_blocks(struct loading *l, const struct config_list *list, enum config_option option)
 {
+	struct address_block block;
+
 	for (size_t i = 0; i < list->count; i++)
-		if (!is_block(list->items[i]))
+		if (!address_block_parse(span_of(list->items[i]), &block))
 			loading_problem(l, CONFIG_FATAL, l->c->source[option], "'%s' is no address; write 192.0.2.1, 10.0.0.0/8 or ::1",
 					list->items[i]);
 }
@@ -81,14 +81,74 @@ static void check_mechanisms(struct loading *l, const struct config_list *list, 
 	static const char *const known[] = { "PLAIN", "ANONYMOUS", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256",
 					     "SCRAM-SHA-256-PLUS" };
 
+	bool any = list->count == 0;
+
 	for (size_t i = 0; i < list->count; i++) {
 		bool found = false;
 
 		for (size_t k = 0; k < ARRAY_LEN(known); k++)
-			found |= strcmp(list->items[i], known[k]) == 0;
+			found |= strcasecmp(list->items[i], known[k]) == 0;
+		any |= found;
 		if (!found)
 			loading_problem(l, CONFIG_WARNING, where, "SASL mechanism '%s' is not known; it is skipped", list->items[i]);
 	}
+	if (!any)
+		loading_problem(l, CONFIG_FATAL, where, "no SASL mechanism is left, so nobody can log in; leave the list empty for all, or take "
+				"PLAIN, ANONYMOUS, SCRAM-SHA-1 or SCRAM-SHA-256");
+}
+
+/* The form in which a browser sends it: scheme, host, port, nothing behind (RFC 6454 6.2). */
+static void check_origins(struct loading *l)
+{
+	const struct config_list *list = &l->c->origins;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const char *origin = list->items[i], *host = strstr(origin, "://");
+
+		if (*origin != '*' && (!host || strchr(host + 3, '/')))
+			loading_problem(l, CONFIG_WARNING, l->c->source[CONFIG_OPTION_origins], "'%s' matches no origin; write "
+					"https://host or https://host:port, with nothing behind", origin);
+	}
+}
+
+/* What cannot go on working with these plugins. */
+static void check_logins(struct loading *l)
+{
+	const struct config *c = l->c;
+	const struct config_raw *where = lists_plugin_source(l);
+
+	if (!c->plugins[CONFIG_PLUGIN_sasl] || !c->plugins[CONFIG_PLUGIN_bind])
+		loading_problem(l, CONFIG_WARNING, where, "nobody can log in without the plugins urn:ietf:params:xml:ns:xmpp-sasl and "
+				"urn:ietf:params:xml:ns:xmpp-bind");
+	for (size_t i = 0; i < c->vhost_count && !c->plugins[CONFIG_PLUGIN_starttls]; i++)
+		if (c->vhosts[i].tls_required)
+			loading_problem(l, CONFIG_WARNING, where, "domain %s requires TLS, but the plugin starttls is not loaded: TCP clients get "
+					"in by the ports with socket=ssl only", c->vhosts[i].name);
+}
+
+/* A limit that another one makes pointless; 0 is no limit. */
+static void check_below(struct loading *l, enum config_option small, int64_t less, enum config_option large, int64_t more)
+{
+	const struct config_raw *where = l->c->source[small] ? l->c->source[small] : l->c->source[large];
+
+	if (less > more && more > 0)
+		loading_problem(l, CONFIG_WARNING, where, "%s (%lld) is more than %s (%lld), so it is never reached", option_rows[small].key,
+				(long long)less, option_rows[large].key, (long long)more);
+}
+
+static void check_limits(struct loading *l)
+{
+	const struct config *c = l->c;
+
+#define OUTPUT(regime) \
+	check_below(l, CONFIG_OPTION_limit_##regime##_out_soft, c->limit_##regime##_out_soft, CONFIG_OPTION_limit_##regime##_out_hard, \
+		    c->limit_##regime##_out_hard)
+	OUTPUT(preauth);
+	OUTPUT(visitor);
+	OUTPUT(user);
+	OUTPUT(robot);
+#undef OUTPUT
+	check_below(l, CONFIG_OPTION_sm_timeout, c->sm_timeout, CONFIG_OPTION_sm_timeout_max, c->sm_timeout_max);
 }
 
 bool check_is_certificate_name(const char *name)
@@ -104,6 +164,9 @@ void check_all(struct loading *l)
 	check_desk_name(l);
 	patterns_check(l);
 	check_cookie_cache(l);
+	check_origins(l);
+	check_logins(l);
+	check_limits(l);
 	check_blocks(l, &c->metrics_allow, CONFIG_OPTION_metrics_allow);
 	check_blocks(l, &c->limit_exempt, CONFIG_OPTION_limit_exempt);
 	check_mechanisms(l, &c->enabled_mechanisms, l->c->source[CONFIG_OPTION_enabled_mechanisms]);

@@ -271,8 +271,18 @@ static bool apply_plugin_setting(struct loading *l, const struct config_raw *raw
 
 static const char *nearest_key(const char *key)
 {
+	static const char *const left_out[] = { "--", "sess-man/", "sess-man/plugins-conf/" };
 	struct nearest n = nearest_to(key);
 
+	for (size_t i = 0; i < ARRAY_LEN(left_out); i++) {
+		char whole[256];
+		const struct option_row *row;
+
+		snprintf(whole, sizeof(whole), "%s%s", left_out[i], key);
+		row = option_find(whole);
+		if (row)
+			return row->key;
+	}
 	option_consider_all(&n);
 	lists_consider_keys(&n);
 	return n.best;
@@ -303,6 +313,17 @@ static const struct option_row *find_with_odd_type(const char *key)
 	return row;
 }
 
+/* A key that ends where one of ours has a colon: "c2s/processors/urn:xmpp:sm:3/…" without the backslashes. */
+static bool is_cut_at_colon(const char *key)
+{
+	size_t n = strlen(key);
+
+	for (size_t i = 0; i < CONFIG_OPTION_COUNT; i++)
+		if (strncmp(option_rows[i].key, key, n) == 0 && option_rows[i].key[n] == ':')
+			return true;
+	return false;
+}
+
 static void report_unknown(struct loading *l, const struct config_raw *raw)
 {
 	const char *near = nearest_key(raw->key);
@@ -313,8 +334,11 @@ static void report_unknown(struct loading *l, const struct config_raw *raw)
 				option_suffix(typed));
 	else if (listeners_is_port_setting(raw->key))
 		loading_problem(l, CONFIG_WARNING, raw, "unknown setting %s; a port has socket, type and ifc", raw->key);
+	else if (is_cut_at_colon(raw->key))
+		loading_problem(l, CONFIG_WARNING, raw, "the key ends at the colon behind %s; in keys a colon is written \\:", raw->key);
 	else if (raw->key[0] != '-' && !strchr(raw->key, '/'))
-		loading_problem(l, CONFIG_WARNING, raw, "'%s' is no setting: a key needs at least component_name/key_name", raw->key);
+		loading_problem(l, CONFIG_WARNING, raw, "'%s' is no setting: a key needs at least component_name/key_name%s%s%s", raw->key,
+				near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 	else if (near)
 		loading_problem(l, CONFIG_WARNING, raw, "unknown setting %s; did you mean %s?", raw->key, near);
 	else if (raw->key[0] == '-' && !raw->file)

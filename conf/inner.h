@@ -19,6 +19,7 @@ const struct config_raw *loading_find(const struct loading *l, const char *key);
 /* lists.c: what is chosen by lists rather than by single options */
 bool lists_know_key(const char *key);
 void lists_consider_keys(struct nearest *n);
+const struct config_raw *lists_plugin_source(const struct loading *l); /* where plugins were chosen; NULL = default */
 void lists_read_components(struct loading *l);
 void lists_read_plugins(struct loading *l);
 void lists_read_vhosts(struct loading *l);
@@ -33,6 +34,7 @@ extern const struct plugin_row plugin_rows[CONFIG_PLUGIN_COUNT];
 extern const struct plugin_row component_rows[CONFIG_COMPONENT_COUNT];
 
 /* listeners.c: ports and what is set for each */
+bool listeners_parse_port(const char *text, uint16_t *out); /* 1 to 65535, decimal */
 bool listeners_know_key(const char *key);
 void listeners_consider_keys(struct nearest *n);
 /* Whether it is X/connections/PORT/something, a setting of a port. */

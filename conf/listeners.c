@@ -58,7 +58,7 @@ static bool parse_number(const char *text, unsigned most, unsigned *out)
 	return *text != '\0';
 }
 
-static bool parse_port(const char *text, uint16_t *out)
+bool listeners_parse_port(const char *text, uint16_t *out)
 {
 	unsigned value;
 
@@ -77,7 +77,7 @@ static bool parse_rate(char *row, uint16_t *port, unsigned *rate)
 	if (!colon)
 		return false;
 	*colon = '\0';
-	ok = parse_port(row, port) && parse_number(colon + 1, 1000000000, rate);
+	ok = listeners_parse_port(row, port) && parse_number(colon + 1, 1000000000, rate);
 	*colon = ':';
 	return ok;
 }
@@ -184,6 +184,17 @@ static void add_listener(struct loading *l, enum config_component component, uin
 	c->listeners[c->listener_count++] = at;
 }
 
+static const char *hint_for(const char *port)
+{
+	size_t digits = strspn(port, "0123456789");
+
+	if (digits && port[digits] && strchr(" ;:\t", port[digits]))
+		return "; separate ports by commas";
+	if (digits && port[digits])
+		return "; is a line break missing behind the ports?";
+	return digits ? "" : "; an empty list opens none";
+}
+
 static void read_ports(struct loading *l, enum config_component component, const struct config_list *standard,
 		       enum config_option option)
 {
@@ -206,12 +217,11 @@ static void read_ports(struct loading *l, enum config_component component, const
 	for (size_t i = 0; i < ports->count; i++) {
 		uint16_t port;
 
-		if (parse_port(ports->items[i], &port))
+		if (listeners_parse_port(ports->items[i], &port))
 			add_listener(l, component, port, where);
 		else
 			loading_problem(l, CONFIG_FATAL, where, "'%s' is no port number (1 to 65535)%s", ports->items[i],
-					strchr(ports->items[i], '/') || strpbrk(ports->items[i], "abcdefghijklmnopqrstuvwxyz") ?
-						"; is a line break missing behind the ports?" : "");
+					hint_for(ports->items[i]));
 	}
 	option_free_list(&own);
 }
@@ -228,7 +238,7 @@ static void report_idle_ports(struct loading *l)
 
 		if (!split_connection(raw->key, component, text, &name))
 			continue;
-		if (!parse_port(text, &port)) {
+		if (!listeners_parse_port(text, &port)) {
 			loading_problem(l, CONFIG_FATAL, raw, "'%s' is no port number (1 to 65535)", text);
 			continue;
 		}

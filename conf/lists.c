@@ -119,7 +119,9 @@ void lists_read_components(struct loading *l)
 
 		snprintf(key, sizeof(key), COMPONENT_PREFIX "%s.active", component_rows[i].id);
 		active = loading_find(l, key);
-		if (active && option_parse_bool(active->value, &wanted) && !wanted && component_rows[i].state != PLUGIN_CORE)
+		if (active && !option_parse_bool(active->value, &wanted))
+			loading_problem(l, CONFIG_FATAL, active, "'%s' is neither true nor false", active->value);
+		else if (active && !wanted && component_rows[i].state != PLUGIN_CORE)
 			on[i] = false;
 	}
 }
@@ -140,7 +142,7 @@ static void choose_plugin(struct loading *l, const char *id, const struct config
 	choose(l, plugin_rows, CONFIG_PLUGIN_COUNT, l->c->plugins, id, "plugin", where);
 }
 
-static void drop_plugin(struct loading *l, const char *id)
+static void drop_plugin(struct loading *l, const char *id, const struct config_raw *where)
 {
 	struct config_list ids = { 0 };
 	const char *names = id;
@@ -152,6 +154,8 @@ static void drop_plugin(struct loading *l, const char *id)
 	option_parse_list(names, &ids);
 	for (size_t i = 0; i < ids.count; i++) {
 		at = find_row(plugin_rows, CONFIG_PLUGIN_COUNT, ids.items[i]);
+		if (at < 0)
+			loading_problem(l, CONFIG_WARNING, where, "no plugin '%s' to leave out", ids.items[i]);
 		if (at >= 0 && plugin_rows[at].state != PLUGIN_CORE)
 			l->c->plugins[at] = false;
 	}
@@ -180,11 +184,18 @@ static void edit_plugins(struct loading *l, const struct config_raw *edits)
 		remove_space(id);
 		id[strcspn(id, "=")] = '\0';
 		if (*id == '-')
-			drop_plugin(l, id + 1);
+			drop_plugin(l, id + 1, edits);
 		else
 			choose_plugin(l, id + (*id == '+'), edits);
 	}
 	option_free_list(&items);
+}
+
+const struct config_raw *lists_plugin_source(const struct loading *l)
+{
+	const struct config_raw *list = loading_find(l, PLUGIN_LIST);
+
+	return list ? list : loading_find(l, PLUGIN_EDITS);
 }
 
 void lists_read_plugins(struct loading *l)
@@ -211,7 +222,7 @@ static bool is_domain(const char *name)
 {
 	size_t n = strlen(name);
 
-	return n > 0 && n <= 1023 && *name != '.' && name[n - 1] != '.' && !strpbrk(name, " \t@/\\'\"<>&;") && !strstr(name, "..");
+	return n > 0 && n <= 1023 && *name != '.' && name[n - 1] != '.' && !strpbrk(name, " \t@/\\'\"<>&;!#$%()*+,=?[]^`{|}~") && !strstr(name, "..");
 }
 
 static void read_semicolons(const char *text, struct config_list *out)
@@ -239,6 +250,7 @@ static void read_flag(struct loading *l, struct config_vhost *v, char *flag, con
 	static const char *const later[] = { "domain-filter", "comps", "pres-forw", "mess-forw", "s2s-secret",
 					     "see-other-host-redirect-enabled", "trusted-jids", "clientCertCA", "clientCertRequired" };
 	bool on = *flag != '-';
+	uint16_t port;
 	char *value;
 
 	flag += *flag == '-' || *flag == '+';
@@ -260,6 +272,10 @@ static void read_flag(struct loading *l, struct config_vhost *v, char *flag, con
 		read_semicolons(value, &v->sasl_mechanisms);
 	} else if (value && strcmp(flag, "c2s-ports-allowed") == 0) {
 		read_semicolons(value, &v->c2s_ports_allowed);
+		for (size_t i = 0; i < v->c2s_ports_allowed.count; i++)
+			if (!listeners_parse_port(v->c2s_ports_allowed.items[i], &port))
+				loading_problem(l, CONFIG_FATAL, where, "domain %s: c2s-ports-allowed: '%s' is no port number (1 to 65535)", v->name,
+						v->c2s_ports_allowed.items[i]);
 	} else {
 		for (size_t i = 0; i < ARRAY_LEN(later); i++)
 			if (strcmp(flag, later[i]) == 0) {
@@ -277,6 +293,10 @@ static void read_vhost(struct loading *l, char *item, const struct config_raw *w
 	struct config_vhost *v;
 	char *flags = strchr(item, ':'), *save = NULL;
 
+	if (flags && strncmp(flags, "://", 3) == 0) {
+		loading_problem(l, CONFIG_FATAL, where, "'%s' is a URL; write the domain alone, for example acme.example", item);
+		return;
+	}
 	if (flags)
 		*flags++ = '\0';
 	for (char *p = item; *p; p++)

@@ -96,6 +96,7 @@ static void many_mistakes_are_all_reported_with_their_lines(void **state)
 	       "13 warning: unknown setting c2s/no-such-setting-here; it is kept for extensions",
 	       "14 warning: no implementation found for plugin 'nonsense'; it is skipped",
 	       "14 warning: plugin 'zlib' is accepted, but not built yet",
+	       "14 warning: nobody can log in without the plugins urn:ietf:params:xml:ns:xmpp-sasl",
 	       "15 error: socket 'quic' is not known; take plain, ssl or tls",
 	       "16 error: --user-db=mysql is not built; take sqlite",
 	       "17 error: 'fast' is no PORT:RATE",
@@ -426,6 +427,31 @@ static void rules_between_options_are_checked(void **state)
 		{ "sess-man/desk/cookie-cache-uri=nonsense", NULL }, /* not used, so not looked at */
 		{ "sess-man/plugins-conf/enabled-mechanisms[s]=PLAIN,SCRAM-SHA-512", "1 warning: SASL mechanism 'SCRAM-SHA-512' is not known" },
 		{ "--virt-hosts=a.example:sasl-mechanisms=PLAIN;NTLM", "1 warning: SASL mechanism 'NTLM' is not known" },
+		{ "sess-man/plugins-conf/enabled-mechanisms[s]=scram-sha-1", NULL },
+		{ "\n--virt-hosts=a.example:c2s-ports-allowed=5222;x", "2 error: domain a.example: c2s-ports-allowed: 'x' is no port number" },
+		{ "--virt-hosts=a.example,un!sound.example", "1 error: 'un!sound.example' is no domain name" },
+		{ "--virt-hosts=a.example,http://b.example/", "1 error: 'http://b.example/' is a URL; write the domain alone" },
+		{ "message-router/components/msg-receivers/bosh.active[B]=maybe", "1 error: 'maybe' is neither true nor false" },
+		{ "sess-man/plugins[s]=amp", "1 warning: nobody can log in without the plugins" },
+		{ "--vhost-tls-required=true\nsess-man/plugins[s]=urn:ietf:params:xml:ns:xmpp-sasl,urn:ietf:params:xml:ns:xmpp-bind",
+		  "2 warning: domain localhost requires TLS, but the plugin starttls is not loaded" },
+		{ "bosh/origins[s]=https://a.example,https://*.b.example:8443,*", NULL },
+		{ "bosh/origins[s]=a.example", "1 warning: 'a.example' matches no origin; write https://host" },
+		{ "bosh/origins[s]=https://a.example/", "1 warning: 'https://a.example/' matches no origin" },
+		{ "sess-man/limits/user/output-soft[I]=9m", "1 warning: sess-man/limits/user/output-soft (9437184) is more than" },
+		{ "sess-man/limits/user/output-hard[I]=0", NULL },
+		{ "c2s/processors/urn\\:xmpp\\:sm\\:3/max-resumption-timeout[I]=10", "1 warning: c2s/processors/urn:xmpp:sm:3/resumption-timeout "
+		  "(60) is more than" },
+		{ "c2s/processors/urn:xmpp:sm:3/resumption-timeout[I]=10", "1 warning: the key ends at the colon behind c2s/processors/urn; in "
+		  "keys a colon is written \\:" },
+		{ "desk/seats[s]=a@localhost", "1 warning: unknown setting desk/seats; did you mean sess-man/desk/seats?" },
+		{ "virt-hosts=a.example", "1 warning: 'virt-hosts' is no setting: a key needs at least component_name/key_name; did you mean "
+		  "--virt-hosts?" },
+		{ "sess-man/desk/cookie-key=cookie:%x\nsess-man/desk/seat-auth=cookie\nsess-man/desk/seats[s]=a@localhost",
+		  "1 warning: '%x' stands for itself; %u is the localpart" },
+		{ "sess-man/desk/cookie-key=100%%:%u%\nsess-man/desk/seat-auth=cookie\nsess-man/desk/seats[s]=a@localhost",
+		  "1 warning: '%' stands for itself" },
+		{ "monitor/metrics-allow[s]=10.0.0.0/99", "1 error: '10.0.0.0/99' is no address" },
 		{ "monitor/metrics-allow[s]=10.0.0.0/8,::1,192.0.2.1", NULL },
 		{ "monitor/metrics-allow[s]=10.0.0.0/x", "1 error: '10.0.0.0/x' is no address" },
 		{ "monitor/metrics-allow[s]=10.0.0.0/", "1 error: '10.0.0.0/' is no address" },
@@ -438,6 +464,34 @@ static void rules_between_options_are_checked(void **state)
 		struct loaded l = load(rows[i].text);
 
 		expect_problems(&l, &rows[i].problem, rows[i].problem != NULL);
+		unload(&l);
+	}
+}
+
+static void no_mechanism_left_is_an_error(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	EXPECT(l, "sess-man/plugins-conf/enabled-mechanisms[s]=NTLM", "1 warning: SASL mechanism 'NTLM' is not known",
+	       "1 error: no SASL mechanism is left, so nobody can log in");
+	unload(&l);
+}
+
+/* Tigase's addresses of databases carry passwords. */
+static void a_password_in_an_address_is_not_repeated(void **state)
+{
+	static const char *const uris[] = { "jdbc:mysql://h/db?user=u&password=secret", "postgres://u:secret@h/db" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(uris); i++) {
+		char text[200];
+		struct loaded l;
+
+		snprintf(text, sizeof(text), "--user-db-uri=%s", uris[i]);
+		l = load(text);
+		assert_int_equal(l.problems.count, 1);
+		assert_null(strstr(l.problems.items[0].text, "secret"));
 		unload(&l);
 	}
 }
@@ -509,6 +563,8 @@ int main(void)
 		cmocka_unit_test(a_file_that_is_no_configuration_is_refused),
 		cmocka_unit_test(forms_of_text),
 		cmocka_unit_test(rules_between_options_are_checked),
+		cmocka_unit_test(no_mechanism_left_is_an_error),
+		cmocka_unit_test(a_password_in_an_address_is_not_repeated),
 		cmocka_unit_test(the_address_of_the_cookie_cache_has_one_form),
 		cmocka_unit_test(a_configuration_for_tests_has_no_files),
 	};

@@ -61,7 +61,8 @@ static void a_truncated_id_is_one_warning(void **state)
 	struct loaded l;
 
 	(void)state;
-	EXPECT(l, "sess-man/plugins[s]=jabber:iq:roster,jabber.org/protocol/st…,disco",
+	EXPECT(l, "sess-man/plugins[s]=jabber:iq:roster,jabber.org/protocol/st…,disco,urn:ietf:params:xml:ns:xmpp-sasl,"
+	       "urn:ietf:params:xml:ns:xmpp-bind",
 	       "1 warning: no implementation found for plugin 'jabber.org/protocol/st…'; it is skipped");
 	assert_true(l.c->plugins[CONFIG_PLUGIN_roster] && l.c->plugins[CONFIG_PLUGIN_disco]);
 	assert_false(l.c->plugins[CONFIG_PLUGIN_ping]);
@@ -102,7 +103,7 @@ static void edits_change_the_default_list(void **state)
 		{ "amp=8", { -1 }, NULL },
 		{ "-amp=8", { CONFIG_PLUGIN_amp, -1 }, NULL },
 		{ "-jabber:iq:register", { -1 }, NULL },
-		{ "-nonsense", { -1 }, NULL },
+		{ "-nonsense", { -1 }, "1 warning: no plugin 'nonsense' to leave out" },
 		{ "-jabber:iq:register,+your-plugin=8,jabber:iq:auth=16", { -1 },
 		  "1 warning: no implementation found for plugin 'your-plugin'" },
 	};
@@ -363,6 +364,8 @@ static void what_is_wrong_with_a_port_is_said_once(void **state)
 		const char *text, *problem;
 	} rows[] = {
 		{ "--bosh-ports=5280,x", "1 error: 'x' is no port number (1 to 65535)" },
+		{ "--bosh-ports=5280;5281", "1 error: '5280;5281' is no port number (1 to 65535); separate ports by commas" },
+		{ "--ws2s-ports=none", "1 error: 'none' is no port number (1 to 65535); an empty list opens none" },
 		{ "--bosh-ports=5280,0", "1 error: '0' is no port number" },
 		{ "--bosh-ports=5280,65536", "1 error: '65536' is no port number" },
 		{ "--bosh-ports=5280,-1", "1 error: '-1' is no port number" },
