@@ -11,6 +11,7 @@
 #include "actors/account.h"
 #include "actors/reference.h"
 #include "actors/topology.h"
+#include "conf/option.h"
 #include "runtime/actor/engine.h"
 #include "runtime/log.h"
 #include "runtime/metric.h"
@@ -18,17 +19,13 @@
 #include "xmpp/parser.h"
 
 #define DEFAULT_FILE "etc/init.properties"
-#define EXTRA_MAX 64
-#define FILES_MAX 16
-
 struct command_line {
-	const char *files[FILES_MAX];
-	size_t file_count;
-	char *extra[EXTRA_MAX]; /* "--name=value" */
-	size_t extra_count;
+	struct config_list files;
+	struct config_list extra; /* "--name=value" */
 	bool check;
 	const char *reference; /* page to print */
 	int rest;              /* index of the first word that is no option */
+	bool misuse;           /* something was wrong and has been said */
 };
 
 static void print_usage(FILE *to)
@@ -45,53 +42,132 @@ static void print_usage(FILE *to)
 	      to);
 }
 
-static void add_files(struct command_line *line, char *list)
-{
-	char *save = NULL;
+static const char *const program_words[] = { "--property-file", "--check-config", "--print-reference", "--help", "--version" };
 
-	for (char *f = strtok_r(list, ",", &save); f && line->file_count < FILES_MAX; f = strtok_r(NULL, ",", &save))
-		line->files[line->file_count++] = f;
+/* An option nobody knows takes no value: the word behind it may be the one that matters. */
+static void report_unknown(struct command_line *line, const char *word)
+{
+	struct nearest near = nearest_to(word);
+
+	for (size_t i = 0; i < ARRAY_LEN(program_words); i++)
+		nearest_consider(&near, program_words[i]);
+	option_consider_all(&near);
+	if (near.best)
+		fprintf(stderr, "%s: error: unknown option %s; did you mean %s?\n", CONFIG_COMMAND_LINE, word, near.best);
+	else
+		fprintf(stderr, "%s: error: unknown option %s; one of an extension is written %s=VALUE\n", CONFIG_COMMAND_LINE, word,
+			word);
+	line->misuse = true;
 }
 
-/* Exits on --help, --version and misuse. */
+static void need_value(struct command_line *line, const char *word)
+{
+	fprintf(stderr, "%s: error: %s needs a value\n", CONFIG_COMMAND_LINE, word);
+	line->misuse = true;
+}
+
+/* The words of the program itself, also as --word=value. False: it is none of them. Exits on --help and --version. */
+static bool take_program_word(struct command_line *line, const char *word, const char *value)
+{
+	struct config_list files;
+
+	if (strcmp(word, "--help") == 0) {
+		print_usage(stdout);
+		exit(0);
+	}
+	if (strcmp(word, "--version") == 0) {
+		puts("switchboard " SERVER_VERSION);
+		exit(0);
+	}
+	if (strcmp(word, "--check-config") == 0) {
+		line->check = true;
+	} else if (strcmp(word, "--property-file") == 0 && value) {
+		option_parse_list(value, &files);
+		for (size_t i = 0; i < files.count; i++)
+			option_add_item(&line->files, xstrdup(files.items[i]));
+		if (files.count == 0)
+			need_value(line, word);
+		option_free_list(&files);
+	} else if (strcmp(word, "--print-reference") == 0 && value) {
+		line->reference = value;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static bool is_program_word(const char *word)
+{
+	for (size_t i = 0; i < ARRAY_LEN(program_words); i++)
+		if (strcmp(word, program_words[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool takes_value(const char *word)
+{
+	return strcmp(word, "--property-file") == 0 || strcmp(word, "--print-reference") == 0 ||
+	       (!is_program_word(word) && (option_find(word) || option_find_later(word) || strcmp(word, "--sm-plugins") == 0));
+}
+
+/* "--name=value"; a name nobody knows is kept for extensions unless it looks like a word of the program. */
+static void take_pair(struct command_line *line, const char *pair, const char *equals)
+{
+	char *word = xstrndup(pair, (size_t)(equals - pair));
+	struct nearest near = nearest_to(word);
+
+	for (size_t i = 0; i < ARRAY_LEN(program_words); i++)
+		nearest_consider(&near, program_words[i]);
+	if (is_program_word(word) && !takes_value(word)) {
+		fprintf(stderr, "%s: error: %s takes no value\n", CONFIG_COMMAND_LINE, word);
+		line->misuse = true;
+	} else if (is_program_word(word)) {
+		(void)take_program_word(line, word, equals + 1);
+	} else if (near.best && !takes_value(word)) {
+		report_unknown(line, word);
+	} else {
+		option_add_item(&line->extra, xstrdup(pair));
+	}
+	free(word);
+}
+
+/* Reads on after a mistake, so that all of them are said at once. */
 static struct command_line parse_command_line(int argc, char **argv)
 {
 	struct command_line line = { 0 };
 	int i = 1;
 
-	for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
-		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+	for (; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
+		char *word = argv[i], *equals = strchr(word, '=');
+		const char *value = i + 1 < argc && strncmp(argv[i + 1], "--", 2) != 0 ? argv[i + 1] : NULL;
 
-		if (strcmp(argv[i], "--check-config") == 0) {
-			line.check = true;
-		} else if (strcmp(argv[i], "--help") == 0) {
-			print_usage(stdout);
-			exit(0);
-		} else if (strcmp(argv[i], "--version") == 0) {
-			puts("switchboard " SERVER_VERSION);
-			exit(0);
-		} else if (strchr(argv[i], '=') && line.extra_count < EXTRA_MAX) {
-			line.extra[line.extra_count++] = xstrdup(argv[i]);
-		} else if (value && strcmp(argv[i], "--property-file") == 0) {
-			add_files(&line, argv[++i]);
-		} else if (value && strcmp(argv[i], "--print-reference") == 0) {
-			line.reference = argv[++i];
-		} else if (value && line.extra_count < EXTRA_MAX) {
-			struct buf pair = BUF_INIT;
-
-			buf_addf(&pair, "%s=%s", argv[i], value);
-			line.extra[line.extra_count++] = buf_take_text(&pair);
-			i++;
+		if (equals) {
+			take_pair(&line, word, equals);
+		} else if (!takes_value(word)) {
+			if (!take_program_word(&line, word, NULL))
+				report_unknown(&line, word);
+		} else if (!value) {
+			need_value(&line, word);
 		} else {
-			fprintf(stderr, "switchboard: %s needs a value\n", argv[i]);
-			print_usage(stderr);
-			exit(2);
+			if (!take_program_word(&line, word, value)) {
+				struct buf pair = BUF_INIT;
+
+				buf_addf(&pair, "%s=%s", word, value);
+				option_add_item(&line.extra, buf_take_text(&pair));
+			}
+			i++;
 		}
 	}
-	if (line.file_count == 0)
-		line.files[line.file_count++] = DEFAULT_FILE;
+	if (line.files.count == 0)
+		option_add_item(&line.files, xstrdup(DEFAULT_FILE));
 	line.rest = i;
 	return line;
+}
+
+static struct config *load(const struct command_line *line, struct config_problems *problems)
+{
+	return config_load((const char *const *)line->files.items, line->files.count, (const char *const *)line->extra.items,
+			   line->extra.count, problems);
 }
 
 static int print_reference(const char *page)
@@ -117,15 +193,14 @@ static int print_reference(const char *page)
 
 static void print_problems(const struct config_problems *problems)
 {
-	for (size_t i = 0; i < problems->count; i++) {
-		const struct config_problem *p = &problems->items[i];
+	struct buf out = BUF_INIT;
 
-		if (p->file && p->line)
-			fprintf(stderr, "%s:%u: ", p->file, p->line);
-		else if (p->file)
-			fprintf(stderr, "%s: ", p->file);
-		fprintf(stderr, "%s: %s\n", p->severity == CONFIG_FATAL ? "error" : "warning", p->text);
+	for (size_t i = 0; i < problems->count; i++) {
+		config_problem_print(&problems->items[i], &out);
+		buf_add_text(&out, "\n");
 	}
+	fwrite(out.base + out.start, 1, buf_len(&out), stderr);
+	buf_fini(&out);
 }
 
 /* Descriptors are what connections are made of: take all that the system gives us. */
@@ -140,21 +215,36 @@ static void raise_descriptor_limit(void)
 	}
 }
 
+/* Each mistake of a reload, as --check-config prints it. */
+static void log_mistakes(const struct config_problems *problems)
+{
+	for (size_t i = 0; i < problems->count; i++) {
+		struct buf line = BUF_INIT;
+
+		config_problem_print(&problems->items[i], &line);
+		if (problems->items[i].severity == CONFIG_FATAL)
+			LOG_ERROR("main", "%.*s", SPAN_FMT(buf_span(&line)));
+		buf_fini(&line);
+	}
+	LOG_ERROR("main", "the configuration has mistakes, what was in force stays");
+}
+
+/* The certificates in use are read again whatever the files say: they lie where the running configuration has them. */
 static void reload(const struct command_line *line, const struct server *server)
 {
 	struct config_problems problems = { 0 };
-	struct config *fresh = config_load(line->files, line->file_count, (const char *const *)line->extra,
-					   line->extra_count, &problems);
+	struct config *fresh = load(line, &problems);
+	bool mistakes = config_has_fatal(&problems), certificates = topology_reload(server);
 
-	topology_reload(server);
-	if (config_has_fatal(&problems)) {
-		LOG_ERROR("main", "the configuration has mistakes, nothing of it is taken over; see --check-config");
+	if (*server->conf->log_file)
+		log_open(server->conf->log_file);
+	if (mistakes) {
+		log_mistakes(&problems);
 	} else {
 		log_set_level((enum log_level)fresh->log_level);
 		LOG_INFO("main", "log level read again; other settings need a restart");
 	}
-	if (*server->conf->log_file)
-		log_open(server->conf->log_file);
+	metric_inc(mistakes || !certificates ? METRIC_config_reload_failures : METRIC_config_reloads);
 	config_problems_free(&problems);
 	config_free(fresh);
 }
@@ -231,18 +321,25 @@ int main(int argc, char **argv)
 	const char *missing = xml_library_problem();
 	int code;
 
-	if (line.reference)
+	if (line.reference && !line.misuse)
 		return print_reference(line.reference);
 	if (missing) {
 		fprintf(stderr, "switchboard: this libexpat cannot be used safely: %s\n", missing);
 		return 1;
 	}
-	conf = config_load(line.files, line.file_count, (const char *const *)line.extra, line.extra_count, &problems);
-	if (line.rest < argc && strcmp(argv[line.rest], "account") != 0) {
+	conf = load(&line, &problems);
+	if (line.misuse) {
+		if (line.check)
+			print_problems(&problems);
+		fputs("switchboard --help tells what there is\n", stderr);
+		code = 2;
+	} else if (line.rest < argc && strcmp(argv[line.rest], "account") != 0) {
 		fprintf(stderr, "switchboard: unknown command '%s'\n", argv[line.rest]);
 		print_usage(stderr);
 		code = 2;
 	} else if (config_has_fatal(&problems) || line.check || line.rest >= argc) {
+		if (line.check || line.rest >= argc)
+			config_check_outside(conf, &problems);
 		print_problems(&problems);
 		code = config_has_fatal(&problems);
 		if (line.check && !code)
@@ -254,7 +351,7 @@ int main(int argc, char **argv)
 	}
 	config_problems_free(&problems);
 	config_free(conf);
-	for (size_t i = 0; i < line.extra_count; i++)
-		free(line.extra[i]);
+	option_free_list(&line.files);
+	option_free_list(&line.extra);
 	return code;
 }

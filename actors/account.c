@@ -7,6 +7,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "actors/server.h"
 #include "runtime/outside.h"
 #include "xmpp/sasl/credential.h"
 
@@ -239,6 +240,16 @@ static bool count_owner(void *ctx, struct span owner)
 	return true;
 }
 
+/* An account that a pattern makes a visitor reaches nobody but the desk: seldom what was meant. */
+static void remark_visitor(const struct command *c)
+{
+	const struct server facts = { .conf = c->conf };
+
+	if (server_class(&facts, c->user) == CLASS_VISITOR)
+		fprintf(stderr, "switchboard account: %s: warning: sess-man/desk/visitors covers this name: it logs in with its password "
+			"only, but is a visitor to the desk\n", c->user->text);
+}
+
 static int add(struct command *c)
 {
 	const struct config_vhost *host = config_vhost(c->conf, jid_domain(c->user));
@@ -258,6 +269,7 @@ static int add(struct command *c)
 	}
 	if (st != STATUS_OK && st != STATUS_NOT_FOUND)
 		return refuse(c->user->text, status_text(st));
+	remark_visitor(c);
 	return set_password(c);
 }
 

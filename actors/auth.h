@@ -9,6 +9,7 @@ enum auth_op {
 	AUTH_OP_CREDENTIAL, /* SCRAM: the stored keys (a stable fake for unknown users) */
 	AUTH_OP_PASSWORD,   /* PLAIN against the stored keys */
 	AUTH_OP_COOKIE,     /* PLAIN against the cookie cache (sent to server.cookie) */
+	AUTH_OP_VISITOR,    /* PLAIN of a named visitor: any password, but an account's name needs the account's own */
 };
 
 enum auth_verdict { AUTH_OK, AUTH_REFUSED, AUTH_UNAVAILABLE /* temporary-auth-failure */ };

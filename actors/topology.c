@@ -35,15 +35,6 @@ static void set_sizes(struct server *s)
 	ASSERT(s->workers <= SERVER_WORKERS_MAX && s->shards <= SERVER_WORKERS_MAX);
 }
 
-static bool wants_tls(const struct config *conf)
-{
-	for (size_t i = 0; i < conf->listener_count; i++)
-		if (conf->listeners[i].socket == CONFIG_SOCKET_SSL ||
-		    (conf->listeners[i].component == CONFIG_COMPONENT_c2s && conf->plugins[CONFIG_PLUGIN_starttls]))
-			return true;
-	return false;
-}
-
 static char *open_certificates(struct server *s)
 {
 	const struct config *conf = s->conf;
@@ -124,7 +115,7 @@ char *topology_raise(const struct config *conf, struct server *out)
 	*out = (struct server){ .conf = conf };
 	set_sizes(out);
 	error = open_store(out, &writer, &removed);
-	if (!error && wants_tls(conf))
+	if (!error && config_wants_tls(conf))
 		error = open_certificates(out);
 	if (error) {
 		store_close(writer);
@@ -142,17 +133,17 @@ void topology_shutdown(const struct server *s)
 	}
 }
 
-void topology_reload(const struct server *s)
+bool topology_reload(const struct server *s)
 {
 	char *error = NULL;
+	bool ok = !s->tls || tls_store_reload(s->tls, &error);
 
-	if (!s->tls)
-		return;
-	if (tls_store_reload(s->tls, &error))
+	if (ok && s->tls)
 		LOG_INFO("tls", "certificates read again");
-	else
+	else if (!ok)
 		LOG_ERROR("tls", "certificates not replaced, the old ones stay: %s", error ? error : "unknown reason");
 	free(error);
+	return ok;
 }
 
 void topology_lower(struct server *s)

@@ -1,51 +1,41 @@
 /* Rules between options and rules about the form of texts: what a single row of options.def cannot say. */
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "conf/inner.h"
+#include "runtime/io/address.h"
+
+#define CERTIFICATE_NAME_MAX 240 /* with its endings it is still a file name */
+
+/* As much of an address as holds no password: not what follows '?', and of one with '@' the scheme alone. */
+static int shown_bytes(const char *uri)
+{
+	return (int)(strchr(uri, '@') ? strcspn(uri, ":") : strcspn(uri, "?"));
+}
 
 static void check_user_db(struct loading *l)
 {
 	const struct config *c = l->c;
 
 	if (strcmp(c->user_db, "sqlite") != 0)
-		loading_problem(l, CONFIG_FATAL, l->source[CONFIG_OPTION_user_db],
+		loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_user_db],
 				"--user-db=%s is not built; take sqlite (the embedded store)", c->user_db);
 	else if (strncmp(c->user_db_uri, "sqlite:", 7) != 0 || c->user_db_uri[7] == '\0')
-		loading_problem(l, CONFIG_FATAL, l->source[CONFIG_OPTION_user_db_uri],
-				"'%s' does not fit --user-db=sqlite; write sqlite:PATH, for example sqlite:data/switchboard.db",
-				c->user_db_uri);
+		loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_user_db_uri],
+				"'%.*s' does not fit --user-db=sqlite; write sqlite:PATH, for example sqlite:data/switchboard.db",
+				shown_bytes(c->user_db_uri), c->user_db_uri);
 }
 
-static void check_globs(struct loading *l, const struct config_list *list, enum config_option option)
+static void check_desk_name(struct loading *l)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		const char *glob = list->items[i];
+	const char *name = l->c->desk_name;
+	const struct config_raw *where = l->c->source[CONFIG_OPTION_desk_name];
 
-		if (strchr(glob, '/'))
-			loading_problem(l, CONFIG_WARNING, l->source[option], "'%s' has a resource; accounts are bare JIDs, so it "
-					"matches nothing", glob);
-		else if (!strchr(glob, '@') && !strchr(glob, '*'))
-			loading_problem(l, CONFIG_WARNING, l->source[option], "'%s' has no @; write name@domain, * for any run of "
-					"characters", glob);
-	}
-}
-
-static void check_desk(struct loading *l)
-{
-	const struct config *c = l->c;
-
-	check_globs(l, &c->desk_seats, CONFIG_OPTION_desk_seats);
-	check_globs(l, &c->desk_robots, CONFIG_OPTION_desk_robots);
-	check_globs(l, &c->desk_visitors, CONFIG_OPTION_desk_visitors);
-	for (size_t i = 0; i < c->desk_seats.count; i++)
-		for (size_t k = 0; k < c->desk_robots.count; k++)
-			if (option_matches(c->desk_robots.items[k], c->desk_seats.items[i]))
-				loading_problem(l, CONFIG_WARNING, l->source[CONFIG_OPTION_desk_robots],
-						"%s is a seat too; it counts as a seat", c->desk_seats.items[i]);
-	if (*c->desk_name == '\0' || strpbrk(c->desk_name, "@/ \t\"&':<>"))
-		loading_problem(l, CONFIG_FATAL, l->source[CONFIG_OPTION_desk_name], "'%s' is no localpart", c->desk_name);
+	if (*name == '\0' || strpbrk(name, "@/ \t\"&':<>"))
+		loading_problem(l, CONFIG_FATAL, where, "'%s' is no localpart", name);
+	else if (strpbrk(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+		loading_problem(l, CONFIG_FATAL, where, "'%s' is no localpart: addresses are in lower case", name);
 }
 
 static void check_cookie_cache(struct loading *l)
@@ -58,55 +48,32 @@ static void check_cookie_cache(struct loading *l)
 	if (c->desk_seat_auth != CONFIG_SEAT_AUTH_COOKIE)
 		return;
 	if (c->desk_seats.count == 0)
-		loading_problem(l, CONFIG_WARNING, l->source[CONFIG_OPTION_desk_seat_auth],
+		loading_problem(l, CONFIG_WARNING, l->c->source[CONFIG_OPTION_desk_seat_auth],
 				"seat-auth=cookie has no effect without sess-man/desk/seats");
 	at = strncmp(uri, "redis://", 8) == 0 ? uri + 8 : NULL;
 	if (at && strchr(at, '@'))
 		at = strchr(at, '@') + 1;
-	if (!at || sscanf(at, "%255[^:/]:%5[0-9]/%5[0-9]%n", host, port, db, &used) != 3 || at[used] != '\0' || atoi(port) < 1 ||
+	if (!at || sscanf(at, "%255[^:/ \t]:%5[0-9]/%5[0-9]%n", host, port, db, &used) != 3 || at[used] != '\0' || atoi(port) < 1 ||
 	    atoi(port) > 65535)
-		loading_problem(l, CONFIG_FATAL, l->source[CONFIG_OPTION_cookie_cache_uri],
+		loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_cookie_cache_uri],
 				"the cache address must have the form redis://[:password@]host:port/db");
 	if (!strchr(c->cookie_key, '%'))
-		loading_problem(l, CONFIG_WARNING, l->source[CONFIG_OPTION_cookie_key],
+		loading_problem(l, CONFIG_WARNING, l->c->source[CONFIG_OPTION_cookie_key],
 				"'%s' is the same key for every seat; use %%u, %%d or %%j", c->cookie_key);
-}
-
-static bool is_block(const char *text)
-{
-	char ip[64];
-	unsigned char parsed[16];
-	size_t n = strcspn(text, "/");
-
-	if (n >= sizeof(ip) || (text[n] && (strspn(text + n + 1, "0123456789") != strlen(text + n + 1) || !text[n + 1])))
-		return false;
-	memcpy(ip, text, n);
-	ip[n] = '\0';
-	return inet_pton(AF_INET, ip, parsed) == 1 || inet_pton(AF_INET6, ip, parsed) == 1;
+	for (const char *p = strchr(c->cookie_key, '%'); p; p = strchr(p + 1 + (p[1] != '\0'), '%'))
+		if (p[1] == '\0' || !strchr("udj%", p[1]))
+			loading_problem(l, CONFIG_WARNING, l->c->source[CONFIG_OPTION_cookie_key],
+					"'%%%.1s' stands for itself; %%u is the localpart, %%d the domain, %%j the bare JID", p + 1);
 }
 
 static void check_blocks(struct loading *l, const struct config_list *list, enum config_option option)
 {
+	struct address_block block;
+
 	for (size_t i = 0; i < list->count; i++)
-		if (!is_block(list->items[i]))
-			loading_problem(l, CONFIG_FATAL, l->source[option], "'%s' is no address; write 192.0.2.1, 10.0.0.0/8 or ::1",
+		if (!address_block_parse(span_of(list->items[i]), &block))
+			loading_problem(l, CONFIG_FATAL, l->c->source[option], "'%s' is no address; write 192.0.2.1, 10.0.0.0/8 or ::1",
 					list->items[i]);
-}
-
-static void check_interfaces(struct loading *l)
-{
-	unsigned char parsed[16];
-
-	for (size_t i = 0; i < l->c->listener_count; i++) {
-		const struct config_listener *at = &l->c->listeners[i];
-
-		for (size_t k = 0; k < at->interfaces.count; k++) {
-			const char *ip = at->interfaces.items[k];
-
-			if (strcmp(ip, "*") != 0 && inet_pton(AF_INET, ip, parsed) != 1 && inet_pton(AF_INET6, ip, parsed) != 1)
-				loading_problem(l, CONFIG_FATAL, NULL, "port %u: ifc '%s' is no IP address; take * for all", at->port, ip);
-		}
-	}
 }
 
 static void check_mechanisms(struct loading *l, const struct config_list *list, const struct config_raw *where)
@@ -114,14 +81,79 @@ static void check_mechanisms(struct loading *l, const struct config_list *list, 
 	static const char *const known[] = { "PLAIN", "ANONYMOUS", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256",
 					     "SCRAM-SHA-256-PLUS" };
 
+	bool any = list->count == 0;
+
 	for (size_t i = 0; i < list->count; i++) {
 		bool found = false;
 
 		for (size_t k = 0; k < ARRAY_LEN(known); k++)
-			found |= strcmp(list->items[i], known[k]) == 0;
+			found |= strcasecmp(list->items[i], known[k]) == 0;
+		any |= found;
 		if (!found)
 			loading_problem(l, CONFIG_WARNING, where, "SASL mechanism '%s' is not known; it is skipped", list->items[i]);
 	}
+	if (!any)
+		loading_problem(l, CONFIG_FATAL, where, "no SASL mechanism is left, so nobody can log in; leave the list empty for all, or take "
+				"PLAIN, ANONYMOUS, SCRAM-SHA-1 or SCRAM-SHA-256");
+}
+
+/* The form in which a browser sends it: scheme, host, port, nothing behind (RFC 6454 6.2). */
+static void check_origins(struct loading *l)
+{
+	const struct config_list *list = &l->c->origins;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const char *origin = list->items[i], *host = strstr(origin, "://");
+
+		if (*origin != '*' && (!host || strchr(host + 3, '/')))
+			loading_problem(l, CONFIG_WARNING, l->c->source[CONFIG_OPTION_origins], "'%s' matches no origin; write "
+					"https://host or https://host:port, with nothing behind", origin);
+	}
+}
+
+/* What cannot go on working with these plugins. */
+static void check_logins(struct loading *l)
+{
+	const struct config *c = l->c;
+	const struct config_raw *where = lists_plugin_source(l);
+
+	if (!c->plugins[CONFIG_PLUGIN_sasl] || !c->plugins[CONFIG_PLUGIN_bind])
+		loading_problem(l, CONFIG_WARNING, where, "nobody can log in without the plugins urn:ietf:params:xml:ns:xmpp-sasl and "
+				"urn:ietf:params:xml:ns:xmpp-bind");
+	for (size_t i = 0; i < c->vhost_count && !c->plugins[CONFIG_PLUGIN_starttls]; i++)
+		if (c->vhosts[i].tls_required)
+			loading_problem(l, CONFIG_WARNING, where, "domain %s requires TLS, but the plugin starttls is not loaded: TCP clients get "
+					"in by the ports with socket=ssl only", c->vhosts[i].name);
+}
+
+/* A limit that another one makes pointless; 0 is no limit. */
+static void check_below(struct loading *l, enum config_option small, int64_t less, enum config_option large, int64_t more)
+{
+	const struct config_raw *where = l->c->source[small] ? l->c->source[small] : l->c->source[large];
+
+	if (less > more && more > 0)
+		loading_problem(l, CONFIG_WARNING, where, "%s (%lld) is more than %s (%lld), so it is never reached", option_rows[small].key,
+				(long long)less, option_rows[large].key, (long long)more);
+}
+
+static void check_limits(struct loading *l)
+{
+	const struct config *c = l->c;
+
+#define OUTPUT(regime) \
+	check_below(l, CONFIG_OPTION_limit_##regime##_out_soft, c->limit_##regime##_out_soft, CONFIG_OPTION_limit_##regime##_out_hard, \
+		    c->limit_##regime##_out_hard)
+	OUTPUT(preauth);
+	OUTPUT(visitor);
+	OUTPUT(user);
+	OUTPUT(robot);
+#undef OUTPUT
+	check_below(l, CONFIG_OPTION_sm_timeout, c->sm_timeout, CONFIG_OPTION_sm_timeout_max, c->sm_timeout_max);
+}
+
+bool check_is_certificate_name(const char *name)
+{
+	return *name && *name != '.' && !strchr(name, '/') && strlen(name) <= CERTIFICATE_NAME_MAX;
 }
 
 void check_all(struct loading *l)
@@ -129,21 +161,27 @@ void check_all(struct loading *l)
 	const struct config *c = l->c;
 
 	check_user_db(l);
-	check_desk(l);
+	check_desk_name(l);
+	patterns_check(l);
 	check_cookie_cache(l);
-	check_interfaces(l);
+	check_origins(l);
+	check_logins(l);
+	check_limits(l);
 	check_blocks(l, &c->metrics_allow, CONFIG_OPTION_metrics_allow);
 	check_blocks(l, &c->limit_exempt, CONFIG_OPTION_limit_exempt);
-	check_mechanisms(l, &c->enabled_mechanisms, l->source[CONFIG_OPTION_enabled_mechanisms]);
+	check_mechanisms(l, &c->enabled_mechanisms, l->c->source[CONFIG_OPTION_enabled_mechanisms]);
 	for (size_t i = 0; i < c->vhost_count; i++)
-		check_mechanisms(l, &c->vhosts[i].sasl_mechanisms, l->source[CONFIG_OPTION_virt_hosts]);
+		check_mechanisms(l, &c->vhosts[i].sasl_mechanisms, l->c->source[CONFIG_OPTION_virt_hosts]);
 	if (c->certs_location.count == 0)
-		loading_problem(l, CONFIG_FATAL, l->source[CONFIG_OPTION_certs_location], "--ssl-certs-location names no directory");
+		loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_certs_location], "--ssl-certs-location names no directory");
+	if (!check_is_certificate_name(c->cert_default))
+		loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_cert_default], "'%s' cannot be the name of a certificate; give the "
+				"name of a file in --ssl-certs-location, without .pem", c->cert_default);
 	if (c->db_write_online_status)
-		loading_problem(l, CONFIG_WARNING, l->source[CONFIG_OPTION_db_write_online_status],
+		loading_problem(l, CONFIG_WARNING, l->c->source[CONFIG_OPTION_db_write_online_status],
 				"online state is kept in memory only; no login or logout is written");
 	if (c->bosh_hold >= c->bosh_requests)
-		loading_problem(l, CONFIG_FATAL, l->source[CONFIG_OPTION_bosh_hold],
+		loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_bosh_hold],
 				"bosh/hold-requests must be less than bosh/concurrent-requests (%lld)", (long long)c->bosh_requests);
 	if (c->listener_count == 0)
 		loading_problem(l, CONFIG_WARNING, NULL, "no port is opened: no client can connect");

@@ -2,13 +2,17 @@
 #include "conf/config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "conf/inner.h"
 #include "conf/properties.h"
 #include "runtime/mem/buf.h"
+
+#define FILE_BYTES_MAX (4u * 1024 * 1024) /* a hundred times a long one; more is some other file */
 
 void loading_problem(struct loading *l, enum config_severity severity, const struct config_raw *where, const char *fmt, ...)
 {
@@ -19,9 +23,53 @@ void loading_problem(struct loading *l, enum config_severity severity, const str
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	if (where && where->key && !strstr(text, where->key)) {
+		size_t n = strlen(text);
+
+		snprintf(text + n, sizeof(text) - n, " (%s)", where->key);
+	}
 	p->items = xrealloc(p->items, (p->count + 1) * sizeof(*p->items));
-	p->items[p->count++] = (struct config_problem){ severity, where && where->file ? xstrdup(where->file) : NULL,
-							where ? where->line : 0, xstrdup(text) };
+	p->items[p->count++] = (struct config_problem){ severity, where ? xstrdup(where->file ? where->file : CONFIG_COMMAND_LINE) : NULL,
+							where && where->file ? where->line : 0, xstrdup(text) };
+}
+
+/* The command line, the files in their order, what has no place. */
+static size_t place_of(const struct config *c, const struct config_problem *p)
+{
+	if (!p->file)
+		return c->files.count + 1;
+	for (size_t i = 0; i < c->files.count; i++)
+		if (strcmp(c->files.items[i], p->file) == 0)
+			return i + 1;
+	return 0;
+}
+
+void loading_sort(struct loading *l)
+{
+	struct config_problems *p = l->problems;
+
+	/* By insertion: nearly sorted as found, and what is of one line keeps its order. */
+	for (size_t i = 1; i < p->count; i++) {
+		struct config_problem moving = p->items[i];
+		size_t place = place_of(l->c, &moving), to = i;
+
+		for (; to > 0; to--) {
+			size_t before = place_of(l->c, &p->items[to - 1]);
+
+			if (before < place || (before == place && p->items[to - 1].line <= moving.line))
+				break;
+			p->items[to] = p->items[to - 1];
+		}
+		p->items[to] = moving;
+	}
+}
+
+void config_problem_print(const struct config_problem *p, struct buf *out)
+{
+	buf_addf(out, "%s:", p->file ? p->file : "configuration");
+	if (p->line)
+		buf_addf(out, "%u:", p->line);
+	buf_addf(out, " %s: %s", p->severity == CONFIG_FATAL ? "error" : "warning", p->text);
 }
 
 const struct config_raw *loading_find(const struct loading *l, const char *key)
@@ -71,25 +119,53 @@ static void take_text(struct loading *l, struct span text, const char *file)
 	properties_free(&parsed);
 }
 
+/* What keeps the bytes from being a configuration at all, or NULL. */
+static const char *wrong_with(struct span text)
+{
+	if (text.n >= 2 && (memcmp(text.p, "\xff\xfe", 2) == 0 || memcmp(text.p, "\xfe\xff", 2) == 0))
+		return "is UTF-16; save it as UTF-8";
+	if (text.n && memchr(text.p, '\0', text.n))
+		return "is not a text file: there are NUL bytes in it";
+	return NULL;
+}
+
+/* Only ordinary files, so that nothing waits for a pipe's writer, and no more than a configuration can be. */
+static const char *read_text(FILE *file, struct buf *text)
+{
+	struct stat st;
+	size_t n;
+
+	if (fstat(fileno(file), &st) != 0)
+		return strerror(errno);
+	if (S_ISDIR(st.st_mode))
+		return strerror(EISDIR);
+	if (!S_ISREG(st.st_mode))
+		return "it is no ordinary file";
+	do {
+		n = fread(buf_reserve(text, 65536), 1, 65536, file);
+		buf_commit(text, n);
+	} while (n > 0 && buf_len(text) <= FILE_BYTES_MAX);
+	if (ferror(file))
+		return strerror(errno);
+	return buf_len(text) > FILE_BYTES_MAX ? "it is larger than 4 MiB; is this the right file?" : NULL;
+}
+
 static void take_file(struct loading *l, const char *path)
 {
 	struct config_raw place = { .file = (char *)(uintptr_t)path };
-	FILE *file = fopen(path, "re");
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
 	struct buf text = BUF_INIT;
-	size_t n;
+	const char *problem = file ? read_text(file, &text) : strerror(errno);
 
-	if (!file) {
-		loading_problem(l, CONFIG_FATAL, &place, "cannot be read: %s", strerror(errno));
-		return;
-	}
-	do {
-		n = fread(buf_reserve(&text, 65536), 1, 65536, file);
-		buf_commit(&text, n);
-	} while (n > 0 && buf_len(&text) < 64u * 1024 * 1024);
-	if (ferror(file))
-		loading_problem(l, CONFIG_FATAL, &place, "cannot be read: %s", strerror(errno));
-	fclose(file);
-	take_text(l, buf_span(&text), path);
+	if (problem)
+		loading_problem(l, CONFIG_FATAL, &place, "cannot be read: %s", problem);
+	else if ((problem = wrong_with(buf_span(&text))))
+		loading_problem(l, CONFIG_FATAL, &place, "%s", problem);
+	else
+		take_text(l, buf_span(&text), path);
+	if (file)
+		fclose(file);
 	buf_fini(&text);
 }
 
@@ -129,7 +205,7 @@ static void apply(struct loading *l, const struct option_row *row, const struct 
 	char *problem = NULL;
 
 	check_suffix(l, row, raw);
-	l->source[row - option_rows] = raw;
+	l->c->source[row - option_rows] = raw;
 	if (!option_set(l->c, row, raw->value, &problem)) {
 		loading_problem(l, CONFIG_FATAL, raw, "%s", problem);
 		free(problem);
@@ -168,7 +244,7 @@ static bool is_common(const struct config_raw *raw)
 
 static void apply_as(struct loading *l, enum config_option option, const struct config_raw *raw)
 {
-	const struct config_raw *before = l->source[option];
+	const struct config_raw *before = l->c->source[option];
 
 	/* Common to all plugins: one of its own wins, wherever it stands. */
 	if (before != raw && (!is_common(raw) || !before || is_common(before)))
@@ -193,6 +269,25 @@ static bool apply_plugin_setting(struct loading *l, const struct config_raw *raw
 	return any;
 }
 
+static const char *nearest_key(const char *key)
+{
+	static const char *const left_out[] = { "--", "sess-man/", "sess-man/plugins-conf/" };
+	struct nearest n = nearest_to(key);
+
+	for (size_t i = 0; i < ARRAY_LEN(left_out); i++) {
+		char whole[256];
+		const struct option_row *row;
+
+		snprintf(whole, sizeof(whole), "%s%s", left_out[i], key);
+		row = option_find(whole);
+		if (row)
+			return row->key;
+	}
+	option_consider_all(&n);
+	lists_consider_keys(&n);
+	return n.best;
+}
+
 static bool is_our_component(const char *key)
 {
 	static const char *const own[] = { "sess-man/", "c2s/", "bosh/", "ws2s/", "amp/", "basic-conf/", "monitor/" };
@@ -203,12 +298,47 @@ static bool is_our_component(const char *key)
 	return false;
 }
 
+/* "key[X]" with a known key and an X that stands for no type: the parser left it on the key. */
+static const struct option_row *find_with_odd_type(const char *key)
+{
+	size_t n = strlen(key);
+	const struct option_row *row;
+	char *bare;
+
+	if (n < 4 || key[n - 1] != ']' || !strrchr(key, '['))
+		return NULL;
+	bare = xstrndup(key, (size_t)(strrchr(key, '[') - key));
+	row = option_find(bare);
+	free(bare);
+	return row;
+}
+
+/* A key that ends where one of ours has a colon: "c2s/processors/urn:xmpp:sm:3/…" without the backslashes. */
+static bool is_cut_at_colon(const char *key)
+{
+	size_t n = strlen(key);
+
+	for (size_t i = 0; i < CONFIG_OPTION_COUNT; i++)
+		if (strncmp(option_rows[i].key, key, n) == 0 && option_rows[i].key[n] == ':')
+			return true;
+	return false;
+}
+
 static void report_unknown(struct loading *l, const struct config_raw *raw)
 {
-	const char *near = option_nearest(raw->key);
+	const char *near = nearest_key(raw->key);
+	const struct option_row *typed = find_with_odd_type(raw->key);
 
-	if (raw->key[0] != '-' && !strchr(raw->key, '/'))
-		loading_problem(l, CONFIG_WARNING, raw, "'%s' is no setting: a key needs at least component_name/key_name", raw->key);
+	if (typed)
+		loading_problem(l, CONFIG_FATAL, raw, "'%s' is no type; write %s%s", strrchr(raw->key, '['), typed->key,
+				option_suffix(typed));
+	else if (listeners_is_port_setting(raw->key))
+		loading_problem(l, CONFIG_WARNING, raw, "unknown setting %s; a port has socket, type and ifc", raw->key);
+	else if (is_cut_at_colon(raw->key))
+		loading_problem(l, CONFIG_WARNING, raw, "the key ends at the colon behind %s; in keys a colon is written \\:", raw->key);
+	else if (raw->key[0] != '-' && !strchr(raw->key, '/'))
+		loading_problem(l, CONFIG_WARNING, raw, "'%s' is no setting: a key needs at least component_name/key_name%s%s%s", raw->key,
+				near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 	else if (near)
 		loading_problem(l, CONFIG_WARNING, raw, "unknown setting %s; did you mean %s?", raw->key, near);
 	else if (raw->key[0] == '-' && !raw->file)
@@ -225,7 +355,7 @@ static void classify(struct loading *l, const struct config_raw *raw)
 
 	if (row)
 		apply(l, row, raw);
-	else if (lists_know_key(l, raw->key))
+	else if (lists_know_key(raw->key))
 		return;
 	else if (strncmp(raw->key, PLUGIN_CONF, sizeof(PLUGIN_CONF) - 1) == 0 && apply_plugin_setting(l, raw))
 		return;
@@ -242,8 +372,9 @@ static struct config *finish(struct loading *l)
 	lists_read_components(l);
 	lists_read_plugins(l);
 	lists_read_vhosts(l);
-	lists_read_listeners(l);
+	listeners_read(l);
 	check_all(l);
+	loading_sort(l);
 	return l->c;
 }
 
@@ -255,8 +386,10 @@ struct config *config_load(const char *const *files, size_t file_count, const ch
 	set_defaults(l.c);
 	for (size_t i = 0; i < extra_count; i++)
 		take_text(&l, span_of(extra[i]), NULL);
-	for (size_t i = 0; i < file_count; i++)
+	for (size_t i = 0; i < file_count; i++) {
+		option_add_item(&l.c->files, xstrdup(files[i]));
 		take_file(&l, files[i]);
+	}
 	return finish(&l);
 }
 
@@ -295,6 +428,7 @@ void config_free(struct config *c)
 		free(c->raw[i].value);
 		free(c->raw[i].file);
 	}
+	option_free_list(&c->files);
 	free(c->vhosts);
 	free(c->listeners);
 	free(c->raw);
@@ -332,6 +466,15 @@ const struct config_vhost *config_vhost(const struct config *c, struct span doma
 		if (span_is(domain, c->vhosts[i].name))
 			return &c->vhosts[i];
 	return NULL;
+}
+
+bool config_wants_tls(const struct config *c)
+{
+	for (size_t i = 0; i < c->listener_count; i++)
+		if (c->listeners[i].socket == CONFIG_SOCKET_SSL ||
+		    (c->listeners[i].component == CONFIG_COMPONENT_c2s && c->plugins[CONFIG_PLUGIN_starttls]))
+			return true;
+	return false;
 }
 
 const char *config_raw_value(const struct config *c, const char *key)

@@ -3,6 +3,8 @@
  * plugins.def and components.def. Read by all threads without locks. */
 #include "runtime/mem/span.h"
 
+struct buf;
+
 struct config_list {
 	char **items;
 	size_t count;
@@ -60,20 +62,21 @@ struct config_vhost {
 	struct config_list c2s_ports_allowed;
 };
 
+struct config_raw { /* every pair of the file, for extensions */
+	char *key, *value;
+	char type; /* suffix letter or 0 */
+	char *file;
+	unsigned line;
+};
+
 enum config_socket { CONFIG_SOCKET_PLAIN, CONFIG_SOCKET_SSL };
 struct config_listener { /* one port of one component: c2s, bosh or ws2s */
 	enum config_component component;
 	uint16_t port;
 	enum config_socket socket;
 	struct config_list interfaces; /* "*" or IP literals; at least one */
+	const struct config_raw *port_source, *interface_source; /* where they were set; NULL = default */
 	uint32_t accepts_per_second;
-};
-
-struct config_raw { /* every pair of the file, for extensions */
-	char *key, *value;
-	char type; /* suffix letter or 0 */
-	char *file;
-	unsigned line;
 };
 
 struct config {
@@ -101,12 +104,15 @@ struct config {
 	size_t listener_count;
 	struct config_raw *raw;
 	size_t raw_count;
+	const struct config_raw *source[CONFIG_OPTION_COUNT]; /* the pair an option came from; NULL = default */
+	struct config_list files; /* as read */
 };
 
+#define CONFIG_COMMAND_LINE "command line"
 enum config_severity { CONFIG_WARNING, CONFIG_FATAL };
 struct config_problem {
 	enum config_severity severity;
-	char *file;    /* NULL: not from a file */
+	char *file;    /* NULL: of no place; CONFIG_COMMAND_LINE */
 	unsigned line; /* 0: no line */
 	char *text;    /* what is wrong and what to do, with the nearest known key for an unknown one */
 };
@@ -115,20 +121,27 @@ struct config_problems {
 	size_t count;
 };
 
-/* Reads the files in order (later keys override), then checks everything; never stops at the first mistake. The result
- * is usable when no problem is fatal. `extra`: "key=value" lines from the command line, read first. */
+/* Reads the files in order (later keys override), then checks everything; never stops at the first mistake. Problems come
+ * in the order of the files and their lines. The result is usable when no problem is fatal. `extra`: "key=value" lines from the command line, read first. */
 struct config *config_load(const char *const *files, size_t file_count, const char *const *extra, size_t extra_count,
 			   struct config_problems *problems);
+/* What the configuration names outside of itself: files, directories, certificates, addresses of this machine. Looks, and
+ * changes nothing. Adds to the problems and keeps their order. */
+void config_check_outside(struct config *c, struct config_problems *problems);
 /* All defaults and one virtual host "localhost" (tests). `lines`: init.properties text on top, or NULL. Fatal problems
  * abort with their text. */
 struct config *config_for_test(const char *lines);
 void config_free(struct config *c);
+/* One line, "file:line: error: text", without a line break. */
+void config_problem_print(const struct config_problem *p, struct buf *out);
 void config_problems_free(struct config_problems *p);
 bool config_has_fatal(const struct config_problems *p);
 
 const struct config_vhost *config_vhost(const struct config *c, struct span domain); /* NULL when not served */
 /* Of messages to users of this domain; one that is not served counts as D0. */
 enum config_durability config_durability(const struct config *c, struct span domain);
+/* Whether any port may speak TLS: certificates are needed. */
+bool config_wants_tls(const struct config *c);
 /* A pair of the file as written, for extensions; NULL when absent. */
 const char *config_raw_value(const struct config *c, const char *key);
 
@@ -136,7 +149,7 @@ const char *config_plugin_id(enum config_plugin p);
 /* The effective configuration in Tigase's dump form, sorted, secrets starred; false and errno when it cannot be
  * written. */
 bool config_dump(const struct config *c, const char *path);
+bool config_dump_is_off(const char *path);
 
-struct buf;
 void config_print_reference(struct buf *out); /* docs/reference/options.md */
 void config_print_sample(struct buf *out);    /* conf/init.properties: every option, commented out, with its text */

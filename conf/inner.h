@@ -5,21 +5,24 @@
 struct loading {
 	struct config *c;
 	struct config_problems *problems;
-	const struct config_raw *source[CONFIG_OPTION_COUNT]; /* the pair an option came from; NULL = default */
 };
 
-/* Adds a problem. `where` NULL: no place in a file. */
+/* Adds a problem. `where` NULL: no place in a file; a pair without a file stood on the command line. The
+ * key is added when the text does not name it. */
 void loading_problem(struct loading *l, enum config_severity severity, const struct config_raw *where, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);
+/* Puts the problems into the order of the files and their lines. */
+void loading_sort(struct loading *l);
 /* The last pair with this key, or NULL. */
 const struct config_raw *loading_find(const struct loading *l, const char *key);
 
 /* lists.c: what is chosen by lists rather than by single options */
-bool lists_know_key(const struct loading *l, const char *key);
+bool lists_know_key(const char *key);
+void lists_consider_keys(struct nearest *n);
+const struct config_raw *lists_plugin_source(const struct loading *l); /* where plugins were chosen; NULL = default */
 void lists_read_components(struct loading *l);
 void lists_read_plugins(struct loading *l);
 void lists_read_vhosts(struct loading *l);
-void lists_read_listeners(struct loading *l);
 enum plugin_state { PLUGIN_CORE, PLUGIN_BUILT, PLUGIN_LATER };
 struct plugin_row {
 	const char *id;
@@ -30,5 +33,18 @@ struct plugin_row {
 extern const struct plugin_row plugin_rows[CONFIG_PLUGIN_COUNT];
 extern const struct plugin_row component_rows[CONFIG_COMPONENT_COUNT];
 
+/* listeners.c: ports and what is set for each */
+bool listeners_parse_port(const char *text, uint16_t *out); /* 1 to 65535, decimal */
+bool listeners_know_key(const char *key);
+void listeners_consider_keys(struct nearest *n);
+/* Whether it is X/connections/PORT/something, a setting of a port. */
+bool listeners_is_port_setting(const char *key);
+void listeners_read(struct loading *l);
+
+/* patterns.c: addresses of seats, robots, visitors, admins */
+bool patterns_meet(const char *a, const char *b); /* whether a text fits both; '*' = any run */
+void patterns_check(struct loading *l);
+
 /* check.c: rules between options */
 void check_all(struct loading *l);
+bool check_is_certificate_name(const char *name);

@@ -129,22 +129,27 @@ static unsigned distance(const char *a, const char *b)
 	return row[n];
 }
 
-const char *option_nearest(const char *key)
+struct nearest nearest_to(const char *word)
 {
-	const char *best = NULL;
-	unsigned best_distance = (unsigned)strlen(key) / 4 + 1;
+	return (struct nearest){ .word = word, .beyond = (unsigned)strlen(word) / 4 + 2 };
+}
 
-	for (size_t i = 0; i < CONFIG_OPTION_COUNT; i++) {
-		unsigned d = distance(key, option_rows[i].key);
+void nearest_consider(struct nearest *n, const char *candidate)
+{
+	unsigned d = distance(n->word, candidate);
 
-		if (d <= best_distance) {
-			best_distance = d - (d > 0);
-			best = option_rows[i].key;
-			if (d == 0)
-				break;
-		}
+	if (d < n->beyond) {
+		n->beyond = d;
+		n->best = candidate;
 	}
-	return best;
+}
+
+void option_consider_all(struct nearest *n)
+{
+	for (size_t i = 0; i < CONFIG_OPTION_COUNT; i++)
+		nearest_consider(n, option_rows[i].key);
+	for (size_t i = 0; i < option_alias_count; i++)
+		nearest_consider(n, option_aliases[i].key);
 }
 
 /* --- values --- */
@@ -196,6 +201,12 @@ void option_free_list(struct config_list *list)
 	*list = (struct config_list){ 0 };
 }
 
+void option_add_item(struct config_list *list, char *item)
+{
+	list->items = xrealloc(list->items, (list->count + 1) * sizeof(*list->items));
+	list->items[list->count++] = item;
+}
+
 static struct span trimmed(struct span s)
 {
 	while (s.n && strchr(" \t", *s.p))
@@ -212,10 +223,8 @@ void option_parse_list(const char *text, struct config_list *out)
 		size_t n = strcspn(text, ",");
 		struct span item = trimmed((struct span){ text, n });
 
-		if (item.n) {
-			out->items = xrealloc(out->items, (out->count + 1) * sizeof(*out->items));
-			out->items[out->count++] = xstrndup(item.p, item.n);
-		}
+		if (item.n)
+			option_add_item(out, xstrndup(item.p, item.n));
 		if (text[n] == '\0')
 			return;
 		text += n + 1;

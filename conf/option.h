@@ -31,8 +31,16 @@ extern const size_t option_later_count;
 /* Row of a key as written in the file; NULL when unknown. */
 const struct option_row *option_find(const char *key);
 const struct option_later *option_find_later(const char *key);
-/* The known key nearest to an unknown one, or NULL when none is near. */
-const char *option_nearest(const char *key);
+
+/* The known word nearest to an unknown one: ask with nearest_to, offer what is known, read best. */
+struct nearest {
+	const char *word;
+	const char *best; /* one of those offered, or NULL when none is near */
+	unsigned beyond;  /* the next one must be nearer than this */
+};
+struct nearest nearest_to(const char *word);
+void nearest_consider(struct nearest *n, const char *candidate);
+void option_consider_all(struct nearest *n); /* every key of options.def */
 
 /* Parses by the row's kind and puts the value into the config, freeing what was there. False: *problem (owned by the caller)
  * says what is wrong and what is allowed. */
@@ -48,5 +56,6 @@ bool option_parse_bool(const char *text, bool *out); /* yes, true, on, 1 and the
 /* Java's decode (sign, 0x, leading 0 octal, decimal), with k, m, g for powers of 1024 behind. */
 bool option_parse_int(const char *text, int64_t *out);
 void option_parse_list(const char *text, struct config_list *out);
+void option_add_item(struct config_list *list, char *item); /* takes item */
 void option_free_list(struct config_list *list);
 bool option_matches(const char *pattern, const char *text); /* '*' = any run */

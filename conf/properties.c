@@ -176,6 +176,32 @@ static size_t key_end(struct span s)
 	return s.n;
 }
 
+/* Bytes of the character at the front, 0 when they are none (RFC 3629: no surrogates, nothing longer than needed). */
+static size_t character(struct span s)
+{
+	unsigned char c = (unsigned char)*s.p;
+	size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+
+	if (n == 0 || n > s.n)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if (((unsigned char)s.p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((c == 0xe0 && (unsigned char)s.p[1] < 0xa0) || (c == 0xed && (unsigned char)s.p[1] > 0x9f) ||
+	    (c == 0xf0 && (unsigned char)s.p[1] < 0x90) || (c == 0xf4 && (unsigned char)s.p[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+static bool is_utf8(struct span s)
+{
+	size_t n = 1;
+
+	for (; s.n && n; s = (struct span){ s.p + n, s.n - n })
+		n = character(s);
+	return n > 0;
+}
+
 static struct span value_of(struct span s)
 {
 	s = skip_space(s);
@@ -233,6 +259,10 @@ void properties_parse(struct span text, struct properties *out)
 		size_t n = key_end(s);
 		struct property p = { .line = line };
 
+		if (!is_utf8(s))
+			note(out, line, "not UTF-8; save the file as UTF-8 or write \\uXXXX");
+		if (n == s.n)
+			note(out, line, "there is no = behind the key; its value is empty");
 		p.key = mend_dash(unescape((struct span){ s.p, n }, out, line), out, line);
 		p.value = unescape(value_of((struct span){ s.p + n, s.n - n }), out, line);
 		trim_end(p.value);

@@ -136,7 +136,7 @@ static void add_unknown(struct lines *lines, const struct config *c)
 		const struct config_raw *raw = &c->raw[i];
 		struct buf line = BUF_INIT;
 
-		if (option_find(raw->key) || lists_know_key(NULL, raw->key))
+		if (option_find(raw->key) || lists_know_key(raw->key))
 			continue;
 		add_key(&line, raw->key);
 		if (raw->type)
@@ -188,13 +188,20 @@ static void make_directories(const char *path)
 	free(copy);
 }
 
+bool config_dump_is_off(const char *path)
+{
+	bool on;
+
+	return !*path || strcmp(path, "none") == 0 || (option_parse_bool(path, &on) && !on);
+}
+
 bool config_dump(const struct config *c, const char *path)
 {
 	struct lines lines = { 0 };
-	bool off, ok;
 	FILE *file;
+	bool ok;
 
-	if (!*path || strcmp(path, "none") == 0 || (option_parse_bool(path, &off) && !off))
+	if (config_dump_is_off(path))
 		return true;
 	make_directories(path);
 	file = fopen(path, "we");

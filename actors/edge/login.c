@@ -2,6 +2,7 @@
  * it is, then the look-up on another thread. What a stranger sees does not depend on whether an account exists. */
 #include "actors/edge/login.h"
 
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -267,29 +268,46 @@ static bool is_barred(struct stream *s)
 	return true;
 }
 
-/* Each returns false when the answer is given or will come later, true when *step is to be done next. */
-static bool password_step(struct stream *s, enum sasl_step *step)
+/* Nobody logs in as somebody's anonymous identity or as the desk. */
+static bool is_nobodys(const struct stream *s)
+{
+	const struct jid *user = s->login->sasl.user;
+
+	return server_is_anonymous_local(jid_local(user)) || server_is_desk(s->edge->server, user);
+}
+
+static void forget_password(struct login *l)
+{
+	if (l->sasl.password)
+		OPENSSL_cleanse(l->sasl.password, strlen(l->sasl.password));
+	free(l->sasl.password);
+	l->sasl.password = NULL;
+}
+
+/* The answer is given or will come later. */
+static void password_step(struct stream *s)
 {
 	struct login *l = s->login;
 	enum client_class class = server_class(s->edge->server, l->sasl.user);
-	bool reserved = server_is_anonymous_local(jid_local(l->sasl.user));
+	bool nobodys = is_nobodys(s);
 
 	if (is_barred(s))
-		return false;
-	if (class == CLASS_VISITOR && !reserved) {
-		*step = sasl_give_verdict(&l->sasl, true); /* any password */
-		return true;
+		return;
+	if (class == CLASS_VISITOR && !nobodys) {
+		if (!plain_for_accounts(s))
+			forget_password(l); /* should an account have the name: not in the clear */
+		ask(s, AUTH_OP_VISITOR);
+		return;
 	}
 	if (!plain_for_accounts(s)) {
 		refuse(s, SASL_FAIL_ENCRYPTION_REQUIRED);
-		return false;
+		return;
 	}
-	/* Nobody logs in as somebody's anonymous identity. */
-	l->doomed = reserved;
+	l->doomed = nobodys;
 	ask(s, uses_cookie(s, class) ? AUTH_OP_COOKIE : AUTH_OP_PASSWORD);
-	return false;
 }
 
+/* False: the answer is given or will come later; true: *step is to be done next. */
 static bool credential_step(struct stream *s, enum sasl_step *step, struct buf *out)
 {
 	const struct edge *e = s->edge;
@@ -299,7 +317,7 @@ static bool credential_step(struct stream *s, enum sasl_step *step, struct buf *
 
 	if (is_barred(s))
 		return false;
-	if (class != CLASS_VISITOR && !uses_cookie(s, class)) {
+	if (!is_nobodys(s) && !uses_cookie(s, class)) {
 		ask(s, AUTH_OP_CREDENTIAL);
 		return false;
 	}
@@ -314,8 +332,10 @@ static void go_on(struct stream *s, enum sasl_step step, struct buf *out)
 {
 	struct login *l = s->login;
 
-	if (step == SASL_PASSWORD && !password_step(s, &step))
+	if (step == SASL_PASSWORD) {
+		password_step(s);
 		return;
+	}
 	if (step == SASL_CREDENTIAL && !credential_step(s, &step, out))
 		return;
 	switch (step) {

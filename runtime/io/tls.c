@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "runtime/io/tls_inner.h"
+#include "runtime/log.h"
 #include "runtime/mem/buf.h"
 #include "runtime/mem/map.h"
 
@@ -20,6 +21,8 @@ struct tls_set {
 	SSL_CTX **contexts;
 	size_t count;
 	SSL_CTX *fallback; /* one of contexts */
+	tls_report_f *report; /* while it is made: where remarks go */
+	void *report_ctx;
 };
 
 struct tls_store {
@@ -227,6 +230,7 @@ static SSL_CTX *add_file(struct tls_set *set, const char *path, const char *host
 	SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
 	set->contexts[set->count++] = ctx;
 	name_by_certificate(set, ctx);
+	tls_context_remark(path, ctx, set->report, set->report_ctx);
 	return ctx;
 }
 
@@ -257,15 +261,30 @@ static SSL_CTX *add_missing(const struct tls_store *s, struct tls_set *set, cons
 	return ctx;
 }
 
+static void to_log(void *ctx, bool fatal, const char *text)
+{
+	(void)ctx;
+	(void)fatal;
+	LOG_WARNING("tls", "%s", text);
+}
+
+static struct tls_set *new_set(size_t hosts)
+{
+	struct tls_set *set = xcalloc(1, sizeof(*set));
+
+	set->users = 1;
+	set->report = to_log;
+	set->by_name = map_new();
+	set->contexts = xcalloc(hosts, sizeof(SSL_CTX *));
+	return set;
+}
+
 /* NULL and *error when any file is unusable. */
 static struct tls_set *read_all(const struct tls_store *s, char **error)
 {
-	struct tls_set *set = xcalloc(1, sizeof(*set));
+	struct tls_set *set = new_set(s->host_count);
 	SSL_CTX **chosen = xcalloc(s->host_count, sizeof(SSL_CTX *));
 
-	set->users = 1;
-	set->by_name = map_new();
-	set->contexts = xcalloc(s->host_count, sizeof(SSL_CTX *));
 	/* First what is there, then what is missing and may be covered by it. */
 	for (size_t i = 0; i < s->host_count && !*error; i++)
 		chosen[i] = add_existing(s, set, s->hosts[i], error);
@@ -336,6 +355,46 @@ struct tls_store *tls_store_open(const char *const *directories, size_t count, c
 	return NULL;
 }
 
+static const char *look(const struct tls_store *s, struct tls_set *set, bool *there)
+{
+	const char *missing = NULL;
+
+	for (size_t i = 0; i < s->host_count; i++) {
+		char *error = refuse_name(s->hosts[i]);
+
+		there[i] = error || add_existing(s, set, s->hosts[i], &error) || error;
+		if (error)
+			set->report(set->report_ctx, true, error);
+		free(error);
+	}
+	for (size_t i = 0; i < s->host_count && !missing; i++)
+		if (!there[i] && !find(set, span_of(s->hosts[i])))
+			missing = s->hosts[i];
+	return missing;
+}
+
+const char *tls_store_look(const char *const *directories, size_t count, const char *default_name, const struct tls_names *hosts,
+			   tls_report_f *report, void *ctx)
+{
+	struct tls_store *s = new_store(directories, count, default_name, hosts);
+	struct tls_set *set = new_set(s->host_count);
+	bool *there = xcalloc(s->host_count, sizeof(*there));
+	const char *missing, *given = NULL;
+
+	set->report = report;
+	set->report_ctx = ctx;
+	missing = look(s, set, there);
+	if (missing && strcmp(missing, default_name) == 0)
+		given = default_name;
+	for (size_t i = 0; missing && !given && i < hosts->count; i++)
+		if (strcmp(missing, hosts->names[i]) == 0)
+			given = hosts->names[i];
+	free(there);
+	tls_unhold(set);
+	tls_store_free(s);
+	return given;
+}
+
 bool tls_store_reload(struct tls_store *s, char **error)
 {
 	struct tls_set *fresh, *old;
@@ -356,7 +415,7 @@ void tls_store_free(struct tls_store *s)
 {
 	if (!s)
 		return;
-	tls_unhold(s->set);
+	tls_unhold(s->set); /* NULL: only looked */
 	for (size_t i = 0; i < s->directory_count; i++)
 		free(s->directories[i]);
 	for (size_t i = 0; i < s->host_count; i++)

@@ -19,6 +19,11 @@ struct tls_names { /* borrowed for the call */
  * and a text for the operator (owned by the caller, names the file) on failure. Main thread. */
 struct tls_store *tls_store_open(const char *const *directories, size_t count, const char *default_name,
 				 const struct tls_names *hosts, char **error);
+/* What tls_store_open would find, without making anything: each file that cannot be used (fatal) or that there is something
+ * to say about is reported. The first host for which a file would have to be made (one of the names given), or NULL. */
+typedef void tls_report_f(void *ctx, bool fatal, const char *text);
+const char *tls_store_look(const char *const *directories, size_t count, const char *default_name, const struct tls_names *hosts,
+			   tls_report_f *report, void *ctx);
 /* Reads all files again, all must be there; on failure the old contexts stay and *error says why. Any thread. */
 bool tls_store_reload(struct tls_store *s, char **error);
 void tls_store_free(struct tls_store *s);

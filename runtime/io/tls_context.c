@@ -8,11 +8,12 @@
 #include <sys/stat.h>
 
 #include "runtime/io/tls_inner.h"
-#include "runtime/log.h"
 #include "runtime/mem/buf.h"
 #include "runtime/outside.h"
 
 #define WARN_BEFORE_DAYS 14
+#define STRING(x) STRING_OF(x)
+#define STRING_OF(x) #x
 #define CLIENT_CERTIFICATES_MAX 32768 /* bytes; we ask for none */
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define GROUPS "X25519:P-256:P-384"
@@ -144,29 +145,42 @@ static bool apply_policy(SSL_CTX *ctx, const char *host)
 	       SSL_CTX_set_num_tickets(ctx, 1) == 1;
 }
 
-static void warn(const char *path, const X509 *leaf)
+static const char *age_of(const X509 *leaf)
 {
 	time_t now = (time_t)(outside_wall_us() / 1000000u), soon = now + WARN_BEFORE_DAYS * 86400;
-	struct stat st;
 
 	if (X509_cmp_time(X509_get0_notAfter(leaf), &now) <= 0)
-		LOG_WARNING("tls", "%s: the certificate has expired", path);
-	else if (X509_cmp_time(X509_get0_notAfter(leaf), &soon) <= 0)
-		LOG_WARNING("tls", "%s: the certificate expires within %d days", path, WARN_BEFORE_DAYS);
-	else if (X509_cmp_time(X509_get0_notBefore(leaf), &now) > 0)
-		LOG_WARNING("tls", "%s: the certificate is not valid yet", path);
+		return "the certificate has expired";
+	if (X509_cmp_time(X509_get0_notAfter(leaf), &soon) <= 0)
+		return "the certificate expires within " STRING(WARN_BEFORE_DAYS) " days";
+	return X509_cmp_time(X509_get0_notBefore(leaf), &now) > 0 ? "the certificate is not valid yet" : NULL;
+}
+
+static void remark(const char *path, const char *what, tls_report_f *report, void *ctx)
+{
+	char *text = tls_problem(path, what);
+
+	report(ctx, false, text);
+	free(text);
+}
+
+void tls_context_remark(const char *path, SSL_CTX *tls, tls_report_f *report, void *ctx)
+{
+	const char *age = age_of(SSL_CTX_get0_certificate(tls));
+	struct stat st;
+
+	if (age)
+		remark(path, age, report, ctx);
 	if (stat(path, &st) == 0 && (st.st_mode & S_IROTH))
-		LOG_WARNING("tls", "%s: everybody on this machine can read the private key (chmod 600)", path);
+		remark(path, "everybody on this machine can read the private key (chmod 600)", report, ctx);
 }
 
 static SSL_CTX *make_context(const char *path, const struct pem *p, const char *host, char **error)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 
-	if (ctx && apply_policy(ctx, host) && use_certificates(ctx, p)) {
-		warn(path, p->leaf);
+	if (ctx && apply_policy(ctx, host) && use_certificates(ctx, p))
 		return ctx;
-	}
 	*error = tls_problem(path, "the certificate cannot be used");
 	SSL_CTX_free(ctx);
 	return NULL;

@@ -16,6 +16,8 @@ void tls_unhold(struct tls_set *set); /* NULL does nothing */
 /* The policy of reliability 7c, the file's key, certificate and chain. NULL and a text that names the file. `host` is
  * what sessions are bound to, so that none is resumed under another name. */
 SSL_CTX *tls_context_read(const char *path, const char *host, char **error);
+/* What its operator should know of a certificate that can be used: expiry, a key everybody can read. */
+void tls_context_remark(const char *path, SSL_CTX *tls, tls_report_f *report, void *ctx);
 
 /* --- tls_make.c --- */
 /* Makes a self-signed certificate for `host` at `path`, unless there is a file already; its directory is made too.

@@ -152,6 +152,32 @@ static void a_password_is_right_or_refused(void **state)
 	world_lower(&w);
 }
 
+static void a_visitor_may_take_any_name_but_an_accounts(void **state)
+{
+	static const struct {
+		const char *user, *password;
+		enum auth_verdict verdict;
+	} rows[] = {
+		{ "guest@localhost", "anything", AUTH_OK }, { "guest@localhost", NULL, AUTH_OK },
+		{ "alice@localhost", "anything", AUTH_REFUSED }, { "alice@localhost", NULL, AUTH_REFUSED },
+		{ "alice@localhost", "secret", AUTH_OK },
+	};
+	struct world w;
+
+	(void)state;
+	world_raise(&w, "memory:auth");
+	w.accounts = open_accounts("memory:auth");
+	add(w.accounts, "alice@localhost", "secret");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct auth_request *r = ask(&w, AUTH_OP_VISITOR, rows[i].user, rows[i].password);
+
+		if (r->verdict != rows[i].verdict)
+			fail_msg("row %zu: %d", i, r->verdict);
+		expect_no_keys(r);
+	}
+	world_lower(&w);
+}
+
 static void keys_are_the_stored_ones_or_a_stable_fake(void **state)
 {
 	struct world w;
@@ -258,6 +284,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_password_is_right_or_refused),
+		cmocka_unit_test(a_visitor_may_take_any_name_but_an_accounts),
 		cmocka_unit_test(keys_are_the_stored_ones_or_a_stable_fake),
 		cmocka_unit_test(a_changed_password_counts_at_once),
 		cmocka_unit_test(damaged_keys_are_unavailable_and_harm_nobody_else),

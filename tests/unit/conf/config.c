@@ -83,27 +83,28 @@ static void many_mistakes_are_all_reported_with_their_lines(void **state)
 	       "sess-man/limits/exempt-addresses[s]=127.0.0.1,somewhere\n"
 	       "amp/store-limit[L]=1\n"
 	       "amp/store-limit[L]=\\u00zz\n",
-	       "21 warning: \\u is not followed by four hexadecimal digits",
-	       "21 warning: amp/store-limit was set on line 20 already; this one counts",
+	       "2 error: 'bad..example' is no domain name",
 	       "3 warning: unknown setting --bosh-port; did you mean --bosh-ports?",
 	       "4 error: 'ninety' is no number; bosh/max-wait takes 1 to 600 s",
 	       "5 error: 999999 is out of range; bosh/max-pause takes 0 to 3600 s",
 	       "6 warning: bosh/max-inactivity should be written bosh/max-inactivity[I]; the value is taken as that",
 	       "7 error: 'fairest' is not known; sess-man/desk/seat-policy takes one of least-chats|round-robin|random|hash",
+	       "8 error: 'bob' is no address: it has no @; write name@domain",
 	       "9 warning: 'capacity' is no setting: a key needs at least component_name/key_name",
 	       "10 error: 'maybe' is neither true nor false; bosh/pages takes true or false",
 	       "11 warning: --cluster-mode is accepted and has no effect: Clustering.",
 	       "13 warning: unknown setting c2s/no-such-setting-here; it is kept for extensions",
-	       "21 error: 'u00zz' is no number",
 	       "14 warning: no implementation found for plugin 'nonsense'; it is skipped",
 	       "14 warning: plugin 'zlib' is accepted, but not built yet",
-	       "2 error: 'bad..example' is no domain name",
-	       "17 error: 'fast' is no PORT:RATE",
-	       "18 error: '70000' is no port number (1 to 65535)",
+	       "14 warning: nobody can log in without the plugins urn:ietf:params:xml:ns:xmpp-sasl",
 	       "15 error: socket 'quic' is not known; take plain, ssl or tls",
 	       "16 error: --user-db=mysql is not built; take sqlite",
-	       "8 warning: 'bob' has no @; write name@domain",
-	       "19 error: 'somewhere' is no address");
+	       "17 error: 'fast' is no PORT:RATE",
+	       "18 error: '70000' is no port number (1 to 65535)",
+	       "19 error: 'somewhere' is no address",
+	       "21 warning: \\u is not followed by four hexadecimal digits",
+	       "21 warning: amp/store-limit was set on line 20 already; this one counts",
+	       "21 error: 'u00zz' is no number");
 	assert_true(config_has_fatal(&l.problems));
 	assert_int_equal(l.c->bosh_max_inactivity, 30);
 	assert_string_equal(config_raw_value(l.c, "my-component/its/key"), "kept");
@@ -125,8 +126,8 @@ static void a_suffix_that_does_not_fit_is_a_warning_and_the_value_counts(void **
 		{ "amp/store-limit[L]=5", NULL },
 		{ "amp/store-limit[I]=5", NULL },
 		{ "amp/store-limit=5", "1 warning: amp/store-limit should be written amp/store-limit[L]" },
-		{ "sess-man/desk/seats[s]=a@b", NULL },
-		{ "sess-man/desk/seats=a@b", "1 warning: sess-man/desk/seats should be written sess-man/desk/seats[s]" },
+		{ "sess-man/desk/seats[s]=a@localhost", NULL },
+		{ "sess-man/desk/seats=a@localhost", "1 warning: sess-man/desk/seats should be written sess-man/desk/seats[s]" },
 		{ "sess-man/desk/name=desk", NULL },
 		{ "sess-man/desk/name[S]=desk", NULL },
 		{ "sess-man/desk/name[B]=desk",
@@ -245,6 +246,44 @@ static void later_files_override_and_the_command_line_comes_first(void **state)
 	unlink(two);
 }
 
+/* By file as named, then by line; the command line before, what has no place behind. */
+static void problems_come_in_the_order_of_the_files(void **state)
+{
+	static const char *const wanted[] = { "command line: error: 'x' is no number", "A:1: warning: bosh/max-wait should be",
+					      "A:2: error: 'a' is no number", "B:1: error: 'b' is no number",
+					      "B:3: warning: 'none' is no setting", "configuration: warning: no port is opened" };
+	char one[40], two[40];
+	const char *files[] = { one, two }, *extra[] = { "bosh/min-polling[I]=x" };
+	struct config_problems problems = { 0 };
+	struct config *c;
+
+	(void)state;
+	new_path(one);
+	new_path(two);
+	write_text(one, "bosh/max-wait=3\nbosh/max-pause[I]=a\n");
+	write_text(two, "bosh/max-inactivity[I]=b\n--c2s-ports=\nnone=1\n--bosh-ports=\n--ws2s-ports=\n");
+	c = config_load(files, 2, extra, 1, &problems);
+	assert_int_equal(problems.count, ARRAY_LEN(wanted));
+	for (size_t i = 0; i < problems.count; i++) {
+		struct buf line = BUF_INIT;
+		const char *file = wanted[i][0] == 'A' ? one : wanted[i][0] == 'B' ? two : "";
+		const char *text;
+		char *got;
+
+		config_problem_print(&problems.items[i], &line);
+		got = buf_take_text(&line);
+		assert_memory_equal(got, file, strlen(file));
+		text = got + strlen(file);
+		if (strncmp(text, wanted[i] + (*file != 0), strlen(wanted[i]) - (*file != 0)) != 0)
+			fail_msg("problem %zu: %s", i, got);
+		free(got);
+	}
+	config_free(c);
+	config_problems_free(&problems);
+	unlink(one);
+	unlink(two);
+}
+
 static void an_unknown_option_on_the_command_line_is_remarked_on(void **state)
 {
 	const char *extra[] = { "--propertyfile=etc/init.properties" };
@@ -261,13 +300,13 @@ static void an_unknown_option_on_the_command_line_is_remarked_on(void **state)
 
 static void a_file_that_cannot_be_read_is_named(void **state)
 {
-	const char *files[] = { "/nonexistent/init.properties", "/tmp" };
+	const char *files[] = { "/nonexistent/init.properties", "/tmp", "/dev/null" };
 	struct config_problems problems = { 0 };
-	struct config *c = config_load(files, 2, NULL, 0, &problems);
+	struct config *c = config_load(files, ARRAY_LEN(files), NULL, 0, &problems);
 
 	(void)state;
-	assert_int_equal(problems.count, 2);
-	for (size_t i = 0; i < 2; i++) {
+	assert_int_equal(problems.count, ARRAY_LEN(files));
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		assert_string_equal(problems.items[i].file, files[i]);
 		assert_int_equal(problems.items[i].line, 0);
 		assert_int_equal(problems.items[i].severity, CONFIG_FATAL);
@@ -275,6 +314,97 @@ static void a_file_that_cannot_be_read_is_named(void **state)
 	}
 	config_free(c);
 	config_problems_free(&problems);
+}
+
+/* A pipe nobody writes to must not hold the server up, least of all at a reload. */
+static void a_pipe_is_not_waited_for(void **state)
+{
+	const char *files[1];
+	struct config_problems problems = { 0 };
+	char path[40];
+
+	(void)state;
+	new_path(path);
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	files[0] = path;
+	config_free(config_load(files, 1, NULL, 0, &problems));
+	assert_int_equal(problems.count, 1);
+	assert_int_equal(problems.items[0].severity, CONFIG_FATAL);
+	assert_string_equal(problems.items[0].text, "cannot be read: it is no ordinary file");
+	config_problems_free(&problems);
+	unlink(path);
+}
+
+static void a_file_that_is_no_configuration_is_refused(void **state)
+{
+	static const struct {
+		struct span start;
+		off_t size;
+		const char *problem;
+	} rows[] = {
+		{ SPAN_LIT("\xff\xfe-\0-\0"), 0, "0 error: is UTF-16; save it as UTF-8" },
+		{ SPAN_LIT("a/b=1\n\0"), 0, "0 error: is not a text file" },
+		{ SPAN_LIT("#"), 1 << 30, "0 error: cannot be read: it is larger than 4 MiB" }, /* all of it a hole */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct loaded l = { 0 };
+		const char *files[1];
+		FILE *file;
+
+		new_path(l.path);
+		file = fopen(l.path, "w");
+		assert_non_null(file);
+		assert_int_equal(fwrite(rows[i].start.p, 1, rows[i].start.n, file), rows[i].start.n);
+		assert_int_equal(fclose(file), 0);
+		if (rows[i].size)
+			assert_int_equal(truncate(l.path, rows[i].size), 0);
+		files[0] = l.path;
+		l.c = config_load(files, 1, NULL, 0, &l.problems);
+		expect_problems(&l, &rows[i].problem, 1);
+		unload(&l);
+	}
+}
+
+/* What an editor of another system leaves in a file is no mistake; what would change the value is. */
+static void forms_of_text(void **state)
+{
+	static const struct {
+		const char *text, *problem;
+		int64_t wait;
+	} rows[] = {
+		{ "bosh/max-wait[I]=7", NULL, 7 },
+		{ "bosh/max-wait[I]=7\r\n", NULL, 7 },
+		{ "\xef\xbb\xbf""bosh/max-wait[I]=7\r\n", NULL, 7 },
+		{ "# caf\xe9\nbosh/max-wait[I]=7", NULL, 7 },
+		{ "bosh/max-wait[I]=\\\n 7", NULL, 7 },
+		{ "bosh/max-wait[I] 7", NULL, 7 },
+		{ "my/key=caf\xe9", "1 warning: not UTF-8; save the file as UTF-8", 60 },
+		{ "my/key=\xed\xa0\x80", "1 warning: not UTF-8", 60 },
+		{ "my/key=\xc3\xa9 \xe5\xae\xa2 \xf0\x9f\x98\x80", NULL, 60 },
+		{ "sess-man/desk/seats[s]", "1 warning: there is no = behind the key; its value is empty", 60 },
+		{ "bosh/max-wait[X]=7", "1 error: '[X]' is no type; write bosh/max-wait[I]", 60 },
+		{ "bosh/max-wait[II]=7", "1 error: '[II]' is no type; write bosh/max-wait[I]", 60 },
+		{ "bosh/pages[]=no", "1 error: '[]' is no type; write bosh/pages[B]", 60 },
+		{ "bosh/connections/5280/sockt=ssl", "1 warning: unknown setting bosh/connections/5280/sockt; a port has socket, type", 60 },
+		{ "sess-man/plugin[s]=amp", "1 warning: unknown setting sess-man/plugin; did you mean sess-man/plugins?", 60 },
+		{ "c2s/connection/ports[i]=5222", "1 warning: unknown setting c2s/connection/ports; did you mean c2s/connections/ports?", 60 },
+		{ "sess-man/plugins-conf/amp/store-limt[L]=5", "1 warning: unknown setting sess-man/plugins-conf/amp/store-limt; did you "
+		  "mean sess-man/plugins-conf/amp/store-limit?", 60 },
+		{ "message-router/components/msg-receivers/id-names[s]=bosch,c2s,ws2s",
+		  "1 warning: no implementation found for component 'bosch'; it is skipped; did you mean bosh?", 60 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct loaded l = load(rows[i].text);
+
+		expect_problems(&l, &rows[i].problem, rows[i].problem != NULL);
+		assert_int_equal(l.c->bosh_max_wait, rows[i].wait);
+		unload(&l);
+	}
 }
 
 static void rules_between_options_are_checked(void **state)
@@ -291,14 +421,37 @@ static void rules_between_options_are_checked(void **state)
 		{ "--ssl-certs-location=", "1 error: --ssl-certs-location names no directory" },
 		{ "sess-man/desk/name=help desk", "1 error: 'help desk' is no localpart" },
 		{ "sess-man/desk/name=", "1 error: '' is no localpart" },
-		{ "sess-man/desk/seats[s]=a@b/r", "1 warning: 'a@b/r' has a resource" },
-		{ "sess-man/desk/seats[s]=*", NULL },
-		{ "sess-man/desk/seats[s]=x1@b\nsess-man/desk/robots[s]=x*@b", "2 warning: x1@b is a seat too; it counts as a seat" },
+		{ "sess-man/desk/name=Desk", "1 error: 'Desk' is no localpart: addresses are in lower case" },
 		{ "sess-man/desk/seat-auth=cookie", "1 warning: seat-auth=cookie has no effect without sess-man/desk/seats" },
-		{ "sess-man/desk/seat-auth=cookie\nsess-man/desk/seats[s]=a@b", NULL },
+		{ "sess-man/desk/seat-auth=cookie\nsess-man/desk/seats[s]=a@localhost", NULL },
 		{ "sess-man/desk/cookie-cache-uri=nonsense", NULL }, /* not used, so not looked at */
 		{ "sess-man/plugins-conf/enabled-mechanisms[s]=PLAIN,SCRAM-SHA-512", "1 warning: SASL mechanism 'SCRAM-SHA-512' is not known" },
 		{ "--virt-hosts=a.example:sasl-mechanisms=PLAIN;NTLM", "1 warning: SASL mechanism 'NTLM' is not known" },
+		{ "sess-man/plugins-conf/enabled-mechanisms[s]=scram-sha-1", NULL },
+		{ "\n--virt-hosts=a.example:c2s-ports-allowed=5222;x", "2 error: domain a.example: c2s-ports-allowed: 'x' is no port number" },
+		{ "--virt-hosts=a.example,un!sound.example", "1 error: 'un!sound.example' is no domain name" },
+		{ "--virt-hosts=a.example,http://b.example/", "1 error: 'http://b.example/' is a URL; write the domain alone" },
+		{ "message-router/components/msg-receivers/bosh.active[B]=maybe", "1 error: 'maybe' is neither true nor false" },
+		{ "sess-man/plugins[s]=amp", "1 warning: nobody can log in without the plugins" },
+		{ "--vhost-tls-required=true\nsess-man/plugins[s]=urn:ietf:params:xml:ns:xmpp-sasl,urn:ietf:params:xml:ns:xmpp-bind",
+		  "2 warning: domain localhost requires TLS, but the plugin starttls is not loaded" },
+		{ "bosh/origins[s]=https://a.example,https://*.b.example:8443,*", NULL },
+		{ "bosh/origins[s]=a.example", "1 warning: 'a.example' matches no origin; write https://host" },
+		{ "bosh/origins[s]=https://a.example/", "1 warning: 'https://a.example/' matches no origin" },
+		{ "sess-man/limits/user/output-soft[I]=9m", "1 warning: sess-man/limits/user/output-soft (9437184) is more than" },
+		{ "sess-man/limits/user/output-hard[I]=0", NULL },
+		{ "c2s/processors/urn\\:xmpp\\:sm\\:3/max-resumption-timeout[I]=10", "1 warning: c2s/processors/urn:xmpp:sm:3/resumption-timeout "
+		  "(60) is more than" },
+		{ "c2s/processors/urn:xmpp:sm:3/resumption-timeout[I]=10", "1 warning: the key ends at the colon behind c2s/processors/urn; in "
+		  "keys a colon is written \\:" },
+		{ "desk/seats[s]=a@localhost", "1 warning: unknown setting desk/seats; did you mean sess-man/desk/seats?" },
+		{ "virt-hosts=a.example", "1 warning: 'virt-hosts' is no setting: a key needs at least component_name/key_name; did you mean "
+		  "--virt-hosts?" },
+		{ "sess-man/desk/cookie-key=cookie:%x\nsess-man/desk/seat-auth=cookie\nsess-man/desk/seats[s]=a@localhost",
+		  "1 warning: '%x' stands for itself; %u is the localpart" },
+		{ "sess-man/desk/cookie-key=100%%:%u%\nsess-man/desk/seat-auth=cookie\nsess-man/desk/seats[s]=a@localhost",
+		  "1 warning: '%' stands for itself" },
+		{ "monitor/metrics-allow[s]=10.0.0.0/99", "1 error: '10.0.0.0/99' is no address" },
 		{ "monitor/metrics-allow[s]=10.0.0.0/8,::1,192.0.2.1", NULL },
 		{ "monitor/metrics-allow[s]=10.0.0.0/x", "1 error: '10.0.0.0/x' is no address" },
 		{ "monitor/metrics-allow[s]=10.0.0.0/", "1 error: '10.0.0.0/' is no address" },
@@ -311,6 +464,34 @@ static void rules_between_options_are_checked(void **state)
 		struct loaded l = load(rows[i].text);
 
 		expect_problems(&l, &rows[i].problem, rows[i].problem != NULL);
+		unload(&l);
+	}
+}
+
+static void no_mechanism_left_is_an_error(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	EXPECT(l, "sess-man/plugins-conf/enabled-mechanisms[s]=NTLM", "1 warning: SASL mechanism 'NTLM' is not known",
+	       "1 error: no SASL mechanism is left, so nobody can log in");
+	unload(&l);
+}
+
+/* Tigase's addresses of databases carry passwords. */
+static void a_password_in_an_address_is_not_repeated(void **state)
+{
+	static const char *const uris[] = { "jdbc:mysql://h/db?user=u&password=secret", "postgres://u:secret@h/db" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(uris); i++) {
+		char text[200];
+		struct loaded l;
+
+		snprintf(text, sizeof(text), "--user-db-uri=%s", uris[i]);
+		l = load(text);
+		assert_int_equal(l.problems.count, 1);
+		assert_null(strstr(l.problems.items[0].text, "secret"));
 		unload(&l);
 	}
 }
@@ -336,7 +517,7 @@ static void the_address_of_the_cookie_cache_has_one_form(void **state)
 		char text[256];
 		struct loaded l;
 
-		snprintf(text, sizeof(text), "sess-man/desk/seat-auth=cookie\nsess-man/desk/seats[s]=a@b\nsess-man/desk/cookie-cache-uri=%s",
+		snprintf(text, sizeof(text), "sess-man/desk/seat-auth=cookie\nsess-man/desk/seats[s]=a@localhost\nsess-man/desk/cookie-cache-uri=%s",
 			 rows[i].uri);
 		l = load(text);
 		if (config_has_fatal(&l.problems) == rows[i].ok)
@@ -375,9 +556,15 @@ int main(void)
 		cmocka_unit_test(settings_of_plugins_have_three_forms),
 		cmocka_unit_test(settings_of_extensions_are_kept_without_remark),
 		cmocka_unit_test(later_files_override_and_the_command_line_comes_first),
+		cmocka_unit_test(problems_come_in_the_order_of_the_files),
 		cmocka_unit_test(an_unknown_option_on_the_command_line_is_remarked_on),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_named),
+		cmocka_unit_test(a_pipe_is_not_waited_for),
+		cmocka_unit_test(a_file_that_is_no_configuration_is_refused),
+		cmocka_unit_test(forms_of_text),
 		cmocka_unit_test(rules_between_options_are_checked),
+		cmocka_unit_test(no_mechanism_left_is_an_error),
+		cmocka_unit_test(a_password_in_an_address_is_not_repeated),
 		cmocka_unit_test(the_address_of_the_cookie_cache_has_one_form),
 		cmocka_unit_test(a_configuration_for_tests_has_no_files),
 	};

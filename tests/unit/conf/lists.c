@@ -61,7 +61,8 @@ static void a_truncated_id_is_one_warning(void **state)
 	struct loaded l;
 
 	(void)state;
-	EXPECT(l, "sess-man/plugins[s]=jabber:iq:roster,jabber.org/protocol/st…,disco",
+	EXPECT(l, "sess-man/plugins[s]=jabber:iq:roster,jabber.org/protocol/st…,disco,urn:ietf:params:xml:ns:xmpp-sasl,"
+	       "urn:ietf:params:xml:ns:xmpp-bind",
 	       "1 warning: no implementation found for plugin 'jabber.org/protocol/st…'; it is skipped");
 	assert_true(l.c->plugins[CONFIG_PLUGIN_roster] && l.c->plugins[CONFIG_PLUGIN_disco]);
 	assert_false(l.c->plugins[CONFIG_PLUGIN_ping]);
@@ -102,7 +103,7 @@ static void edits_change_the_default_list(void **state)
 		{ "amp=8", { -1 }, NULL },
 		{ "-amp=8", { CONFIG_PLUGIN_amp, -1 }, NULL },
 		{ "-jabber:iq:register", { -1 }, NULL },
-		{ "-nonsense", { -1 }, NULL },
+		{ "-nonsense", { -1 }, "1 warning: no plugin 'nonsense' to leave out" },
 		{ "-jabber:iq:register,+your-plugin=8,jabber:iq:auth=16", { -1 },
 		  "1 warning: no implementation found for plugin 'your-plugin'" },
 	};
@@ -363,18 +364,23 @@ static void what_is_wrong_with_a_port_is_said_once(void **state)
 		const char *text, *problem;
 	} rows[] = {
 		{ "--bosh-ports=5280,x", "1 error: 'x' is no port number (1 to 65535)" },
+		{ "--bosh-ports=5280;5281", "1 error: '5280;5281' is no port number (1 to 65535); separate ports by commas" },
+		{ "--ws2s-ports=none", "1 error: 'none' is no port number (1 to 65535); an empty list opens none" },
 		{ "--bosh-ports=5280,0", "1 error: '0' is no port number" },
 		{ "--bosh-ports=5280,65536", "1 error: '65536' is no port number" },
 		{ "--bosh-ports=5280,-1", "1 error: '-1' is no port number" },
 		{ "--bosh-ports=5280,0x14a0", "1 error: '0x14a0' is no port number" },
 		{ "--bosh-ports=5280,99999999999999999999", "1 error: '99999999999999999999' is no port number" },
-		{ "--bosh-ports=5280,5280", "0 error: port 5280 is wanted by bosh and by bosh" },
-		{ "--bosh-ports=5222", "0 error: port 5222 is wanted by c2s and by bosh; give one of them another port" },
+		{ "--bosh-ports=5280,5280", "1 error: port 5280 is named twice for bosh" },
+		{ "--bosh-ports=5222", "1 error: port 5222 is wanted by c2s (--c2s-ports) and by bosh (--bosh-ports); give one of" },
+		{ "\n--c2s-ports=5280", "2 error: port 5280 is wanted by c2s (--c2s-ports) and by bosh" },
+		{ "\nbosh/connections/ports[i]=5290\n", "2 error: port 5290 is wanted by bosh (--bosh-ports) and by ws2s" },
 		{ "--bosh-ports=5222\nc2s/connections/5222/ifc[s]=127.0.0.1\nbosh/connections/5222/ifc[s]=127.0.0.2", NULL },
 		{ "bosh/connections/5280/type=connect", "1 warning: type=connect is not built; port 5280 of bosh is not used" },
 		{ "bosh/connections/5280/type=ACCEPT", NULL },
 		{ "bosh/connections/5280/type=both", "1 error: type 'both' is not known; take accept" },
-		{ "bosh/connections/5280/ifc[s]=localhost", "0 error: port 5280: ifc 'localhost' is no IP address" },
+		{ "bosh/connections/5280/ifc[s]=localhost", "1 error: port 5280: ifc 'localhost' is no IP address" },
+		{ "\nbosh/connections/5280/ifc[s]=127.0.0.1,eth0", "2 error: port 5280: ifc 'eth0' is no IP address; take * for all" },
 		{ "bosh/connections/5280/ifc[s]=", "1 error: ifc names no address; * means all" },
 		{ "bosh/connections/http/socket=ssl", "1 error: 'http' is no port number" },
 		{ "bosh/connections/5280/sockt=ssl", "1 warning: unknown setting bosh/connections/5280/sockt" },

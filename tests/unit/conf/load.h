@@ -1,5 +1,6 @@
 #pragma once
 /* A configuration from text, by way of a file, with its problems as text: "3 warning: …". */
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "conf/config.h"

@@ -12,6 +12,7 @@
 #define DESK \
 	"sess-man/desk/seats[s]=seat*@localhost,alice@localhost\nsess-man/desk/robots[s]=robot*@localhost\n" \
 	"sess-man/desk/visitors[s]=guest*@localhost\n"
+#define DESK_ON "--virt-hosts=localhost,seats.localhost\nsess-man/desk/seats[s]=seat@seats.localhost\n"
 #define AUTH "<auth xmlns='" SASL "' mechanism='%s'>%s</auth>"
 #define FAILURE(name) "<failure xmlns='" SASL "'><" name "/></failure>"
 
@@ -33,6 +34,15 @@ static int setup_desk(void **state)
 {
 	(void)state;
 	return start(DESK EXEMPT_NOBODY);
+}
+
+/* Visitors are all names, seats too few to be in the way. */
+static int setup_wide(void **state)
+{
+	(void)state;
+	start("sess-man/desk/visitors[s]=*@localhost\n" DESK_ON EXEMPT_NOBODY);
+	w->server.desk_on = true;
+	return 0;
 }
 
 static int setup_cookie(void **state)
@@ -167,7 +177,7 @@ static void scram_cannot_succeed_for_accounts_without_stored_keys(void **state)
 	scram(a, EVP_sha256(), "SCRAM-SHA-256", "guest1", "secret", FAILURE("not-authorized"));
 	scram(b, EVP_sha1(), "SCRAM-SHA-1", "seat1", "secret", FAILURE("not-authorized"));
 	scram(c, EVP_sha1(), "SCRAM-SHA-1", "v-aaaaaaaaaaaaaaaaaaaa", "secret", FAILURE("not-authorized"));
-	assert_string_equal(world_log(w), "");
+	assert_string_equal(world_log(w), "AUTH op=0 guest1@localhost\n"); /* an account might have the name */
 	client_free(a);
 	client_free(b);
 	client_free(c);
@@ -196,7 +206,39 @@ static void a_named_visitor_needs_no_password_and_no_tls(void **state)
 	(void)state;
 	plain_of("guest7", "anything", "203.0.113.1", "<success");
 	plain_of("alice", "secret", "203.0.113.1", FAILURE("encryption-required"));
-	assert_string_equal(world_log(w), "");
+	assert_string_equal(world_log(w), "AUTH op=3 guest7@localhost\n");
+}
+
+/* A pattern of visitors that is too wide must not open the accounts it covers. */
+static void an_account_never_logs_in_without_its_password(void **state)
+{
+	struct client *c = opened("127.0.0.1");
+
+	(void)state;
+	plain_of("alice", "anything", "127.0.0.1", FAILURE("not-authorized"));
+	plain_of("alice", "secret", "127.0.0.1", "<success");
+	plain_of("alice", "secret", "203.0.113.1", FAILURE("not-authorized")); /* not in the clear */
+	plain_of("guest7", "anything", "203.0.113.1", "<success");
+	scram(c, EVP_sha256(), "SCRAM-SHA-256", "alice", "secret", "<success");
+	client_free(c);
+	c = opened("127.0.0.1");
+	scram(c, EVP_sha256(), "SCRAM-SHA-256", "alice", "anything", FAILURE("not-authorized"));
+	client_free(c);
+	w->unavailable = true;
+	plain_of("guest7", "anything", "127.0.0.1", FAILURE("temporary-auth-failure"));
+}
+
+static void nobody_logs_in_as_the_desk(void **state)
+{
+	struct client *c = opened("127.0.0.1");
+
+	(void)state;
+	w->silent = true;
+	send_plain(c, "desk", "x");
+	assert_has(world_log(w), "AUTH op=1 desk@localhost\n");
+	world_answer_auth(w, AUTH_OK);
+	assert_has(client_read(c), FAILURE("not-authorized"));
+	client_free(c);
 }
 
 static void nobody_logs_in_as_an_anonymous_visitor(void **state)
@@ -394,6 +436,8 @@ int main(void)
 		WITH(plain_without_tls_is_for_loopback, setup),
 		WITH(wrong_password_and_unknown_user_look_the_same, setup),
 		WITH(a_named_visitor_needs_no_password_and_no_tls, setup_desk),
+		WITH(an_account_never_logs_in_without_its_password, setup_wide),
+		WITH(nobody_logs_in_as_the_desk, setup_wide),
 		WITH(nobody_logs_in_as_an_anonymous_visitor, setup_desk),
 		WITH(classes_reach_the_shard, setup_desk),
 		WITH(a_seat_is_asked_of_the_cookie_cache, setup_cookie),

@@ -89,7 +89,9 @@ static void judge(struct world *w, struct auth_request *r)
 		credential_derive(&r->credential, SPAN_LIT("secret"), ITERATIONS, salts);
 	else if (r->op == AUTH_OP_CREDENTIAL)
 		credential_fake(&r->credential, jid_bare(r->user), w->server.secret, ITERATIONS);
-	else if (!w->unavailable && (!is_known(r->user) || strcmp(r->password, "secret") != 0))
+	else if (r->op == AUTH_OP_VISITOR && !is_known(r->user))
+		return;
+	else if (!w->unavailable && (!is_known(r->user) || !r->password || strcmp(r->password, "secret") != 0))
 		r->verdict = AUTH_REFUSED;
 }
 

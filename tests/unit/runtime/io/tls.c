@@ -310,6 +310,47 @@ static void names_that_are_no_file_names_are_refused(void **state)
 	}
 }
 
+static void count_report(void *ctx, bool fatal, const char *text)
+{
+	int *counts = ctx;
+
+	assert_non_null(strstr(text, ".pem: "));
+	counts[fatal]++;
+}
+
+static void looking_makes_nothing_and_names_what_is_missing(void **state)
+{
+	const char *directory = strdup(cert_path("certs")), *names[] = { "a.example", "x.b.example" };
+	struct tls_names hosts = { names, 2 };
+	struct cert one = cert_make("one", "DNS:default,DNS:*.b.example", 100, NULL, EVP_sha256());
+	struct cert other = cert_make("other", "DNS:a.example", 100, NULL, EVP_sha256());
+	int counts[2] = { 0, 0 };
+
+	(void)state;
+	assert_string_equal(tls_store_look(&directory, 1, "default", &hosts, count_report, counts), "default");
+	assert_int_not_equal(access(directory, F_OK), 0);
+	assert_int_equal(mkdir(directory, 0700), 0);
+	assert_string_equal(tls_store_look(&directory, 1, "default", &hosts, count_report, counts), "default");
+	cert_add("certs/default.pem", one.x, one.key);
+	assert_int_equal(chmod(cert_path("certs/default.pem"), 0600), 0);
+	assert_string_equal(tls_store_look(&directory, 1, "default", &hosts, count_report, counts), "a.example");
+	assert_true(counts[0] == 0 && counts[1] == 0);
+	cert_add("certs/a.example.pem", other.x, one.key); /* a key of another certificate */
+	assert_null(tls_store_look(&directory, 1, "default", &hosts, count_report, counts));
+	assert_int_equal(counts[true], 1);
+	assert_int_equal(counts[false], 0); /* nothing is remarked of what cannot be used */
+	assert_int_equal(chmod(cert_path("certs/default.pem"), 0644), 0);
+	assert_null(tls_store_look(&directory, 1, "default", &hosts, count_report, counts));
+	assert_int_equal(counts[true], 2);
+	assert_int_equal(counts[false], 1);
+	unlink(cert_path("certs/default.pem"));
+	unlink(cert_path("certs/a.example.pem"));
+	rmdir(directory);
+	free((char *)(uintptr_t)directory);
+	cert_free(&one);
+	cert_free(&other);
+}
+
 static void certificates_about_to_expire_are_warned_of(void **state)
 {
 	static const struct {
@@ -491,6 +532,7 @@ int main(void)
 		TEST(key_and_chain_may_come_in_any_order),
 		TEST(a_bad_file_is_named_with_the_reason),
 		TEST(names_that_are_no_file_names_are_refused),
+		TEST(looking_makes_nothing_and_names_what_is_missing),
 		TEST(certificates_about_to_expire_are_warned_of),
 		TEST(a_reload_takes_over_what_is_good_and_keeps_the_old_otherwise),
 		TEST(old_versions_and_weak_ciphers_are_refused),
