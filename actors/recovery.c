@@ -135,3 +135,40 @@ enum status recovery_run(struct store *writer, uint64_t *recovered)
 	} while (st == STATUS_OK && names.count > 0);
 	return st;
 }
+
+#define KEEP_S 86400u
+
+/* The record begins with the second in which it was written (actors/edge/sm_state.c). */
+static enum status forget_one(struct store *s, struct span id, uint64_t now_s)
+{
+	struct buf value = BUF_INIT;
+	enum status st = store_get(s, STORE_SM_STATE, id, &value);
+	char *text = buf_take_text(&value);
+
+	if (st == STATUS_OK && strtoull(text, NULL, 10) + KEEP_S <= now_s)
+		st = store_delete(s, STORE_SM_STATE, id);
+	free(text);
+	return st == STATUS_NOT_FOUND ? STATUS_OK : st;
+}
+
+enum status recovery_forget(struct store *writer, uint64_t now_s)
+{
+	struct names names = { .count = 0 };
+	char *last = xstrdup("");
+	enum status st;
+
+	do {
+		names.count = 0;
+		st = store_owners(writer, STORE_SM_STATE, span_of(last), OWNERS_AT_ONCE, add_name, &names);
+		if (st == STATUS_NOT_FOUND)
+			st = STATUS_OK;
+		for (size_t i = 0; i < names.count; i++) {
+			if (st == STATUS_OK)
+				st = forget_one(writer, span_of(names.items[i]), now_s);
+			free(last);
+			last = names.items[i];
+		}
+	} while (st == STATUS_OK && names.count == OWNERS_AT_ONCE);
+	free(last);
+	return st;
+}

@@ -6,3 +6,5 @@
 
 /* *recovered: messages that are offline messages now. */
 enum status recovery_run(struct store *writer, uint64_t *recovered) MUST_CHECK;
+/* Records of sessions with stream management (SM_STATE) that are older than a day: nobody asks for them any more. */
+enum status recovery_forget(struct store *writer, uint64_t now_s) MUST_CHECK;

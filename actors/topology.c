@@ -59,6 +59,8 @@ static char *recover(struct store *writer)
 		LOG_INFO("store", "%llu messages were on their way when the server died; they are offline messages now",
 			 (unsigned long long)messages);
 	metric_add(METRIC_custody_recovered, (int64_t)messages);
+	if (st == STATUS_OK)
+		st = recovery_forget(writer, outside_wall_us() / 1000000);
 	return st == STATUS_OK ? NULL : problem("store: cannot put unacknowledged messages back", status_text(st));
 }
 

@@ -104,6 +104,11 @@ static void on_edge_handled(struct edge *e, struct edge_handled *m)
 		stream_handled(s, m->number);
 }
 
+static void on_edge_stored(struct edge *e, struct store_request *r)
+{
+	sm_state_answer(e, r);
+}
+
 static void on_edge_bound(struct edge *e, struct edge_bound *m)
 {
 	struct stream *s = edge_find(e, m->link.slot, m->link.gen);

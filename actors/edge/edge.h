@@ -4,6 +4,7 @@
  * is the same for all three. */
 #include "actors/auth.h"
 #include "actors/packet.h"
+#include "actors/store.h"
 
 struct server;
 struct edge_connection; /* a connection on its way to another worker */
@@ -61,6 +62,7 @@ void edge_move_drop(struct msg *m);
 	  "A stanza of a client with stream management is stored, in its receiver's queue, or answered.") \
 	M(EDGE_CLOSE, edge_close, edge_close, NULL, "Close this client's stream, with a stream error or without.") \
 	M(EDGE_MOVE, edge_move, edge_move, edge_move_drop, "Take over a connection from another worker.") \
+	M(EDGE_STORED, edge_stored, store_request, store_request_drop, "The store tells what it knows of a session to be resumed.") \
 	M(EDGE_AUTH, edge_auth, auth_request, auth_request_drop, "A login check comes home.") \
 	M(EDGE_TICK, edge_tick, edge_signal, NULL, "Sweep deadlines; sent by the edge to itself.") \
 	M(EDGE_SHUTDOWN, edge_shutdown, edge_signal, NULL, "Stop accepting, close all streams with system-shutdown.")

@@ -92,6 +92,7 @@ void sm_handled(struct stream *s, uint64_t number)
 	struct sm *m = s->sm;
 
 	intake_handled(&m->in, number);
+	sm_state_later(s);
 	if (m->greeting && s->conn && m->in.handled == m->in.received)
 		sm_greet(s);
 	else if (m->owed && m->in.handled >= m->owed && is_awake(s))
@@ -275,6 +276,7 @@ void sm_end(struct stream *s)
 	struct sm *m = s->sm;
 	struct pending *node;
 
+	sm_state_end(s);
 	s->sm = NULL;
 	s->intake = NULL;
 	if (m->id[0])
@@ -308,13 +310,17 @@ void sm_free(struct sm *m)
 
 uint64_t sm_deadline(const struct sm *m)
 {
-	return m->until_ms ? m->until_ms : m->ask_by_ms;
+	uint64_t at = m->until_ms ? m->until_ms : m->ask_by_ms;
+
+	return m->note_by_ms && (!at || m->note_by_ms < at) ? m->note_by_ms : at;
 }
 
 void sm_due(struct stream *s, uint64_t now_ms)
 {
 	struct sm *m = s->sm;
 
+	if (m->note_by_ms && now_ms >= m->note_by_ms)
+		sm_state_write(s);
 	if (m->until_ms && now_ms >= m->until_ms) {
 		if (s->conn)
 			sm_greet(s);

@@ -27,11 +27,14 @@ struct sm {
 	uint64_t sent, acked;
 	struct pending_list queue;
 	uint64_t queued_bytes;
+	uint64_t noted;     /* in.handled when its record was written last */
+	uint64_t note_by_ms; /* 0 = it need not be written */
 	uint64_t asked;    /* `sent` when we asked last */
 	uint64_t ask_by_ms; /* 0 = nothing to ask */
 	uint64_t until_ms;  /* asleep: the end; resumed, not greeted yet: it is at the latest then; 0 else */
 	uint32_t window_ms; /* for sleep */
 	bool asking, greeting;
+	bool recorded; /* a record of it exists */
 };
 
 /* --- sm.c --- */
@@ -67,6 +70,16 @@ void sm_sleep(struct stream *s, enum close_reason reason);
 void sm_resume(struct stream *s, const struct stanza *el);
 void sm_greet(struct stream *s); /* answers it: <resumed/> and all that was not acknowledged */
 void sm_expire(struct stream *s); /* nobody came */
+
+/* --- sm_state.c --- */
+void sm_state_later(struct stream *s); /* h has changed */
+void sm_state_write(struct stream *s);
+void sm_state_end(struct stream *s);   /* the session is over */
+/* <resume/> for a session that nobody here remembers: the store may. Answered later. */
+void sm_state_ask(struct stream *s, struct span previd);
+void sm_state_answer(struct edge *e, struct store_request *r);
+/* False when it is no such record. */
+bool sm_state_read(struct span text, uint64_t *written_s, uint32_t *h, struct span *bare);
 
 void sm_shut(struct edge *e);     /* the server stops: sleepers end */
 void sm_turn_end(struct edge *e); /* frees what is buried */

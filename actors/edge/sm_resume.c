@@ -189,9 +189,13 @@ void sm_resume(struct stream *s, const struct stanza *el)
 	uint32_t h;
 
 	if (!from || !sm_read_h(el, &h)) {
+		const struct sm_grave *grave = recall(s->edge, previd, s->login->user);
+
 		metric_inc(METRIC_sm_refused);
-		sm_refuse(s, from ? STANZA_ERROR_BAD_REQUEST : STANZA_ERROR_ITEM_NOT_FOUND,
-			  recall(s->edge, previd, s->login->user));
+		if (!from && !grave && previd.n == SM_ID_MAX - 1)
+			sm_state_ask(s, previd);
+		else
+			sm_refuse(s, from ? STANZA_ERROR_BAD_REQUEST : STANZA_ERROR_ITEM_NOT_FOUND, grave);
 		return;
 	}
 	m = from->sm;

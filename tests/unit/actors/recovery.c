@@ -114,6 +114,34 @@ static void many_pages_and_owners(void **state)
 	store_close(s);
 }
 
+static void add_state(struct store *s, unsigned number, const char *value)
+{
+	char id[16];
+
+	(void)snprintf(id, sizeof(id), "id%04u", number);
+	assert_int_equal(store_put(s, STORE_SM_STATE, span_of(id), span_of(value)), STATUS_OK);
+}
+
+static bool count_owner(void *ctx, struct span owner UNUSED)
+{
+	++*(unsigned *)ctx;
+	return true;
+}
+
+static void states_of_sessions_are_forgotten_after_a_day(void **state)
+{
+	struct store *s = open_one();
+	unsigned left = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 450; i++)
+		add_state(s, i, i % 3 ? "1000 7 a@b" : "87401 7 a@b");
+	assert_int_equal(recovery_forget(s, 1000 + 86400), STATUS_OK);
+	assert_int_equal(store_owners(s, STORE_SM_STATE, SPAN_NONE, 0, count_owner, &left), STATUS_OK);
+	assert_int_equal(left, 150);
+	store_close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +149,7 @@ int main(void)
 		cmocka_unit_test(pending_rows_go_behind_the_offline_ones),
 		cmocka_unit_test(what_was_kept_already_is_not_kept_twice),
 		cmocka_unit_test(many_pages_and_owners),
+		cmocka_unit_test(states_of_sessions_are_forgotten_after_a_day),
 	};
 
 	return RUN(tests);

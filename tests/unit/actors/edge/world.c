@@ -137,8 +137,11 @@ struct world *world_new(const char *lines, unsigned workers)
 {
 	struct world *w = xcalloc(1, sizeof(*w));
 	struct server *s = &w->server;
+	struct store *writer = NULL;
+	char *problem = NULL;
 
 	engine_init(&(struct engine_options){ .workers = workers, .simulate = true, .seed = 7 });
+	assert_int_equal(store_open(WORLD_STORE, STORE_WRITER, &writer, &problem), STATUS_OK);
 	w->conf = config_for_test(lines);
 	w->listeners = w->conf->listener_count;
 	w->conf->listener_count = 0; /* nothing listens; client_open makes connections */
@@ -153,6 +156,7 @@ struct world *world_new(const char *lines, unsigned workers)
 		s->shard[i] = actor_spawn(&shard_probe, w, i);
 	s->auth[0] = actor_spawn(&auth_probe, w, 0);
 	s->cookie = actor_spawn(&auth_probe, w, 0);
+	s->store = store_spawn(writer);
 	for (unsigned i = 0; i < workers; i++) {
 		char *error = NULL;
 

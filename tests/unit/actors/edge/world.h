@@ -36,6 +36,7 @@ struct world {
 	size_t listeners; /* of the configuration, put aside */
 };
 
+#define WORLD_STORE "memory:edge" /* gone with the world, unless somebody else has it open */
 struct world *world_new(const char *lines, unsigned workers);
 void world_free(struct world *w);
 void world_run(struct world *w);               /* until nothing is left to do now */
