@@ -52,11 +52,14 @@ static int s_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 static int s_truncate(sqlite3_file *f, sqlite3_int64 n) { return of(f)->real->pMethods->xTruncate(of(f)->real, n); }
 static int s_sync(sqlite3_file *f, int flags)
 {
-	char path[256];
+	char path[256], whole[256];
 	int code = of(f)->real->pMethods->xSync(of(f)->real, flags);
 
-	(void)snprintf(path, sizeof(path), "%s.synced", of(f)->path);
+	(void)snprintf(path, sizeof(path), "%s.copy", of(f)->path);
+	(void)snprintf(whole, sizeof(whole), "%s.synced", of(f)->path);
 	copy_file(of(f)->path, path);
+	if (rename(path, whole) != 0) /* killed half-way through, the copy before it counts */
+		abort();
 	return code;
 }
 static int s_size(sqlite3_file *f, sqlite3_int64 *n) { return of(f)->real->pMethods->xFileSize(of(f)->real, n); }
@@ -275,7 +278,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const names[] = { "", "-wal", "-shm", "-journal", ".synced", "-wal.synced", "-journal.synced" };
+	static const char *const names[] = { "", "-wal", "-shm", "-journal", ".synced", "-wal.synced", "-journal.synced", ".copy", "-wal.copy",
+					     "-journal.copy" };
 	char path[128];
 
 	(void)state;
