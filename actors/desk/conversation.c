@@ -199,6 +199,8 @@ void conversation_disown(struct conversation *c)
 	list_remove(&c->owner_link);
 	c->due[DUE_ROBOT] = c->due[DUE_RETRY] = 0;
 	conversation_mark_late(c);
+	LIST_EACH(it, &c->words)
+		CONTAINER_OF(it, struct word, link)->answered = false; /* on its way still: the next one gets it */
 }
 
 bool conversation_is_notified(const struct conversation *c)
@@ -320,6 +322,10 @@ void conversation_answered(struct conversation *c, struct list *answered)
 
 		if (!conversation_is_shown(c, w))
 			continue;
+		if (!conversation_has_arrived(c, w)) {
+			w->answered = true;
+			continue;
+		}
 		unlink_word(c, w);
 		list_push_back(answered, &w->link);
 	}
@@ -350,13 +356,14 @@ struct word *conversation_came_back(struct conversation *c, const struct stanza 
 	if (found) {
 		found->shown &= (uint8_t)~bit;
 		found->arrived &= (uint8_t)~bit;
+		found->answered = false;
 		if (found->receiver == bit)
 			found->handover = 0;
 	}
 	return found;
 }
 
-struct word *conversation_arrived(struct conversation *c, uint64_t handover)
+void conversation_arrived(struct conversation *c, uint64_t handover, struct list *answered)
 {
 	LIST_EACH(it, &c->words) {
 		struct word *w = CONTAINER_OF(it, struct word, link);
@@ -365,9 +372,13 @@ struct word *conversation_arrived(struct conversation *c, uint64_t handover)
 			continue;
 		w->handover = 0;
 		w->arrived |= w->receiver;
-		return w;
+		pledge_drop(&w->pledge);
+		if (w->answered) {
+			unlink_word(c, w);
+			list_push_back(answered, &w->link);
+		}
+		return;
 	}
-	return NULL;
 }
 
 bool conversation_has_arrived(const struct conversation *c, const struct word *w)

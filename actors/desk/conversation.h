@@ -42,6 +42,7 @@ struct word { /* a message of the visitor that has no answer yet */
 	uint8_t robots_failed;
 	bool storing;     /* its row is being written */
 	bool late;        /* whoever gets it next gets it with <delay/> */
+	bool answered;    /* somebody to whom it was on its way has spoken since: done as soon as it arrives */
 };
 
 struct held_packet { /* a stanza that waits for the pool's answer */
@@ -177,13 +178,14 @@ struct word *conversation_next_word(const struct conversation *c);
 /* The owner gets it as `sent` (counted here), under this number of handing over. */
 void conversation_show(struct conversation *c, struct word *w, struct stanza *sent, uint64_t handover);
 bool conversation_is_shown(const struct conversation *c, const struct word *w); /* to the present owner */
-/* An answer: moves all words the owner has seen to `answered`. */
+/* An answer: moves all words the owner's client has to `answered`. Those still on their way follow when they arrive: an
+ * answer may have crossed them. */
 void conversation_answered(struct conversation *c, struct list *answered);
 /* A stanza came back from this agent: the word it was; NULL = none of ours any more. */
 struct word *conversation_came_back(struct conversation *c, const struct stanza *s, const struct agent *a);
 struct word *conversation_find_word(const struct conversation *c, uint64_t number);
-/* A client has acknowledged what went out under this number: the word; NULL = answered or come back meanwhile. */
-struct word *conversation_arrived(struct conversation *c, uint64_t handover);
+/* A client has acknowledged what went out under this number: lets its pledge go; moves it to `answered` if it was. */
+void conversation_arrived(struct conversation *c, uint64_t handover, struct list *answered);
 /* The present owner's client has it: it needs no row. */
 bool conversation_has_arrived(const struct conversation *c, const struct word *w);
 /* Some word is in memory alone: neither on disk nor on its way there nor with the owner's client. */

@@ -368,11 +368,13 @@ void traffic_to_visitor(struct desk *self, struct packet *p)
 void traffic_arrived(struct desk *self, const struct desk_handled *m)
 {
 	struct conversation *c = desk_find(self, m->visitor);
-	struct word *w = c ? conversation_arrived(c, m->number) : NULL;
+	struct list answered;
 
-	if (!w)
+	if (!c)
 		return;
-	pledge_drop(&w->pledge);
+	list_init(&answered);
+	conversation_arrived(c, m->number, &answered);
+	desk_drop_words(self, c, &answered);
 	left_settle(self, c);
 }
 

@@ -9,6 +9,7 @@
 #include "actors/edge/login.h"
 #include "actors/edge/sm.h"
 #include "actors/store.h"
+#include "runtime/metric.h"
 #include "runtime/outside.h"
 
 static bool is_kept(const struct stream *s)
@@ -42,6 +43,7 @@ void sm_state_write(struct stream *s)
 	buf_addf(&r->value, "%" PRIu64 " %" PRIu32 " %.*s", outside_wall_us() / 1000000, (uint32_t)m->in.handled,
 		 SPAN_FMT(jid_bare(s->full)));
 	r->relaxed = true;
+	metric_inc(METRIC_sm_recorded);
 	actor_send(s->edge->server->store, &r);
 }
 

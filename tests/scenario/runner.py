@@ -13,8 +13,9 @@
     NAME<< XML                     the same, and it must have come after the one matched last
     NAME- XML                      no stanza like this has come, up to the answer of a ping sent now
     manage NAME                    switch stream management on (TCP, WebSocket); asked, the client acknowledges
-    resume NAME TRANSPORT JID PASSWORD [CONDITION]        log in again and go on with the session whose line was cut; or it is
-                                   refused. Stanzas are not sent again: {NAME.h} is what the server has
+    silence NAME                   from now on it does not
+    resume NAME TRANSPORT JID PASSWORD [CONDITION [H]]    log in again and go on with the session whose line was cut; or it is
+                                   refused. Stanzas are not sent again: {NAME.h} is what the server has; H: a refusal says it
     end NAME [CONDITION]           the stream ends, with this stream error
     close NAME · kill NAME         end the stream properly · cut the line
     command WORD…                  the program's command (account delete JID), on the server's files; it succeeds
@@ -185,11 +186,16 @@ class Play:
     def do_manage(self, name):
         self.inboxes[name].client.enable()
 
-    def do_resume(self, name, transport, jid, password, condition=None):
+    def do_silence(self, name):
+        self.inboxes[name].client.acknowledges = False
+
+    def do_resume(self, name, transport, jid, password, condition=None, h=None):
         client = self.new(transport)
         failure = client.resume(self.inboxes[name].client, jid.split("@")[0], password)
         if failure != condition:
             raise Mismatch("resume: %s instead of %s" % (failure, condition))
+        if h is not None and client.h != int(h):
+            raise Mismatch("resume: the server has %s, not %s" % (client.h, h))
         if not failure:
             self.inboxes[name] = Inbox(client)
             self.names[name + ".h"] = str(client.h)

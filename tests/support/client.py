@@ -112,6 +112,7 @@ class Client:
         self.send("<resume xmlns='%s' previd='%s' h='%d'/>" % (SM, before.managed, before.counted))
         answer = self.expect(lambda e: e.tag in ("{%s}resumed" % SM, "{%s}failed" % SM), "answer to resume")
         if answer.tag == "{%s}failed" % SM:
+            self.h = answer.get("h") and int(answer.get("h"))
             return answer[0].tag.split("}")[1]
         self.jid = before.jid
         self.h = int(answer.get("h"))

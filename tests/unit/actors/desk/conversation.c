@@ -78,6 +78,13 @@ static void show_next(void)
 	conversation_show(c, w, w->stanza, ++handovers);
 }
 
+/* The present owner's client has all it was shown. */
+static void all_arrive(struct list *answered)
+{
+	for (uint64_t i = 1; i <= handovers; i++)
+		conversation_arrived(c, i, answered);
+}
+
 static void free_words(struct list *words)
 {
 	struct list *link;
@@ -141,7 +148,41 @@ static void each_owner_sees_a_word_once_and_an_answer_settles_what_it_saw(void *
 	say(3, 3, 10, &gone);
 	conversation_own(c, &alice);
 	assert_int_equal(conversation_next_word(c)->number, 3);
+	for (uint64_t number = 1; number <= 2; number++)
+		conversation_show(c, conversation_find_word(c, number), conversation_find_word(c, number)->stanza, ++handovers);
+	all_arrive(&gone);
+	assert_true(list_empty(&gone));
 	conversation_answered(c, &gone);
+	assert_int_equal(c->word_count, 1);
+	assert_int_equal(conversation_next_word(c)->number, 3);
+	free_words(&gone);
+}
+
+static void an_answer_that_crossed_a_word_does_not_settle_it_before_it_arrives(void **state)
+{
+	struct list gone;
+
+	(void)state;
+	list_init(&gone);
+	say(1, 1, 10, &gone);
+	say(2, 2, 10, &gone);
+	conversation_own(c, &alice);
+	show_next();
+	show_next();
+	conversation_arrived(c, handovers - 1, &gone);
+	conversation_answered(c, &gone);
+	assert_int_equal(c->word_count, 1); /* the second is on its way */
+	assert_true(conversation_has_unsafe(c));
+	conversation_arrived(c, handovers, &gone);
+	assert_int_equal(c->word_count, 0);
+	free_words(&gone);
+	/* with another owner it is owed again */
+	list_init(&gone);
+	say(3, 3, 10, &gone);
+	show_next();
+	conversation_answered(c, &gone);
+	conversation_own(c, &bob);
+	conversation_arrived(c, handovers, &gone);
 	assert_int_equal(c->word_count, 1);
 	assert_int_equal(conversation_next_word(c)->number, 3);
 	free_words(&gone);
@@ -214,6 +255,7 @@ static void a_failed_robot_is_barred_until_an_answer_or_its_next_life(void **sta
 	conversation_own(c, &alice);
 	show_next();
 	show_next();
+	all_arrive(&gone);
 	conversation_answered(c, &gone);
 	assert_false(conversation_is_barred(c, &robot));
 	assert_true(conversation_suits_robots(c));
@@ -292,6 +334,7 @@ int main(void)
 		T(the_epoch_rises_with_the_owner_and_only_then),
 		T(words_stay_in_the_order_of_their_time),
 		T(each_owner_sees_a_word_once_and_an_answer_settles_what_it_saw),
+		T(an_answer_that_crossed_a_word_does_not_settle_it_before_it_arrives),
 		T(what_comes_back_is_found_by_identity_then_by_id_and_only_for_who_saw_it),
 		T(a_full_list_gives_way_only_where_the_owner_has_seen_it),
 		T(a_failed_robot_is_barred_until_an_answer_or_its_next_life),

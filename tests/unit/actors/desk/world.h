@@ -250,6 +250,22 @@ static UNUSED void says(const char *from, const char *to, const char *id)
 	free(xml);
 }
 
+static bool is_to(const struct record *r, const char *to)
+{
+	size_t n = strlen(to);
+
+	return strncmp(r->to, to, n) == 0 && (r->to[n] == '\0' || r->to[n] == '/');
+}
+
+/* Clients of this address acknowledge all they got. */
+static UNUSED void acknowledges(const char *to)
+{
+	for (size_t i = 0; i < world.count; i++)
+		if (is_to(&world.records[i], to))
+			pledge_drop(&world.records[i].packet.pledge);
+	settle();
+}
+
 /* From a client with stream management. */
 static UNUSED void says_owed(const char *from, const char *to, const char *id)
 {
@@ -262,10 +278,15 @@ static UNUSED void says_owed(const char *from, const char *to, const char *id)
 	free(xml);
 }
 
+/* A client that acknowledges what it has before it speaks. */
 static UNUSED void answers(const char *from, const char *to, const char *id)
 {
 	char *xml = message_xml(id, "answer");
+	struct jid *f = jid(from), *bare = jid_to_bare(f);
 
+	acknowledges(jid_full(bare).p);
+	jid_unref(f);
+	jid_unref(bare);
 	to_visitor(from, to, xml);
 	settle();
 	free(xml);
@@ -282,22 +303,6 @@ static UNUSED void asks_roster(const char *from, const char *id)
 	packet_to(server_desk(&world.server, f), &desk_roster_get_kind, from, NULL, text);
 	free(text);
 	jid_unref(f);
-}
-
-static bool is_to(const struct record *r, const char *to)
-{
-	size_t n = strlen(to);
-
-	return strncmp(r->to, to, n) == 0 && (r->to[n] == '\0' || r->to[n] == '/');
-}
-
-/* Clients of this address acknowledge all they got. */
-static UNUSED void acknowledges(const char *to)
-{
-	for (size_t i = 0; i < world.count; i++)
-		if (is_to(&world.records[i], to))
-			pledge_drop(&world.records[i].packet.pledge);
-	settle();
 }
 
 /* The shard could not hand over what record `r` is. */
