@@ -220,6 +220,11 @@ struct stanza *stanza_make_result(struct builder *b, const struct stanza *reques
 /* More than this of the original is not worth sending back. */
 #define ECHO_MAX 16384u
 
+bool stanza_is_echoed(const struct stanza *s)
+{
+	return s->canon_n <= ECHO_MAX;
+}
+
 struct stanza *stanza_make_error(struct builder *b, const struct stanza *original, struct span from, struct span to,
 				 enum stanza_error condition, const char *text)
 {
@@ -234,7 +239,7 @@ struct stanza *stanza_make_error(struct builder *b, const struct stanza *origina
 	builder_attr(b, "id", stanza_id(original));
 	builder_attr(b, "from", from);
 	builder_attr(b, "to", to);
-	if (original->canon_n <= ECHO_MAX)
+	if (stanza_is_echoed(original))
 		builder_copy_children(b, original, STANZA_TOP);
 	builder_open(b, "error", NULL);
 	builder_attr_text(b, "type", stanza_error_type(condition));

@@ -102,6 +102,8 @@ size_t builder_bytes(const struct builder *b);
 /* <iq type='result' id=…/> around `b`'s caller-made child: opens the iq; caller adds children and closes. */
 void stanza_open_result(struct builder *b, const struct stanza *request, struct span from, struct span to);
 struct stanza *stanza_make_result(struct builder *b, const struct stanza *request, struct span from, struct span to);
+/* Small enough that an error about it repeats its children. */
+bool stanza_is_echoed(const struct stanza *s);
 /* Error reply with the original children (RFC 6120 8.3.1). NULL when the original is itself an error or a result:
  * errors are never answered. `text` may be NULL. */
 struct stanza *stanza_make_error(struct builder *b, const struct stanza *original, struct span from, struct span to,

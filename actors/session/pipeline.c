@@ -1,6 +1,7 @@
 #include "actors/session/pipeline.h"
 
 #include "actors/desk/desk.h"
+#include "actors/session/resent.h"
 #include "actors/session/sanitise.h"
 #include "runtime/log.h"
 
@@ -102,6 +103,8 @@ enum xep_verdict passage_refuse(struct passage *p, enum stanza_error condition, 
 	if ((q->flags & PACKET_NO_STORE) && stanza_kind(q->stanza) != STANZA_IQ)
 		return XEP_REFUSED;
 	error = stanza_make_error(p->builder, q->stanza, SPAN_NONE, SPAN_NONE, condition, text);
+	if (error && p->direction == OUTBOUND && stanza_kind(error) == STANZA_MESSAGE)
+		resent_forget(p->resent, p->user->bare, error);
 	if (error)
 		passage_reply(p, error);
 	return XEP_REFUSED;
@@ -256,8 +259,11 @@ static enum xep_verdict run_served(struct passage *p)
 
 static enum xep_verdict run_inbound(struct passage *p)
 {
-	enum xep_verdict v = run_phase(p, GATE);
+	enum xep_verdict v;
 
+	if (stanza_kind(p->packet.stanza) == STANZA_MESSAGE && stanza_type(p->packet.stanza) == STANZA_TYPE_ERROR)
+		resent_forget(p->resent, p->user->bare, p->packet.stanza);
+	v = run_phase(p, GATE);
 	if (v == XEP_PASS)
 		v = run_phase(p, HANDLE);
 	if (v == XEP_PASS)

@@ -16,6 +16,7 @@
 #include "actors/session/desk_link.h"
 #include "actors/session/offline.h"
 #include "actors/session/pipeline.h"
+#include "actors/session/resent.h"
 #include "runtime/log.h"
 #include "runtime/metric.h"
 #include "runtime/outside.h"
@@ -32,6 +33,7 @@ struct shard {
 	struct outbox out;
 	struct builder *builder;
 	struct xml_pool *xml;
+	struct resent *resent;
 	bool ticking; /* a SHARD_TICK is on its way */
 	bool saving;  /* so is a SHARD_SAVE */
 };
@@ -47,6 +49,7 @@ static struct passage passage_of(struct shard *self, struct user *user, struct s
 		.out = &self->out,
 		.builder = self->builder,
 		.xml = self->xml,
+		.resent = self->resent,
 		.user = user,
 		.session = s,
 		.direction = s ? OUTBOUND : INBOUND,
@@ -362,6 +365,11 @@ static void on_shard_inbound(struct shard *self, struct shard_inbound *m)
 	/* Of a client that was replaced meanwhile only its messages still matter. */
 	if (!s && stanza_kind(m->packet.stanza) != STANZA_MESSAGE)
 		return;
+	if (stanza_kind(m->packet.stanza) == STANZA_MESSAGE &&
+	    resent_is(self->resent, m->packet.from, m->packet.stanza)) {
+		metric_inc(METRIC_messages_resent); /* the first one is on its way: this one is handled with it */
+		return;
+	}
 	m->packet.flags = 0;
 	take_in(self, s ? s->user : users_get(&self->users, m->packet.from), &m->packet, true, m->session);
 }
@@ -552,6 +560,7 @@ static void shard_stop(void *state)
 	users_fini(&self->users);
 	builder_free(self->builder);
 	xml_pool_free(self->xml);
+	resent_free(self->resent);
 	free(self);
 }
 
@@ -571,5 +580,6 @@ actor_id shard_spawn(const struct server *server, unsigned index)
 	pipeline_init(&self->pipeline, server->conf);
 	self->builder = builder_new();
 	self->xml = xml_pool_new();
+	self->resent = resent_new((uint64_t)server->conf->limit_remembered_ids);
 	return actor_spawn(&behaviour, self, server_shard_worker(server, index));
 }

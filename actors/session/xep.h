@@ -5,6 +5,7 @@
 #include "actors/session/outbox.h"
 
 struct custody;
+struct resent;
 struct xml_pool;
 struct pipeline;
 
@@ -34,6 +35,7 @@ struct passage {
 	struct outbox *out;
 	struct builder *builder; /* scratch */
 	struct xml_pool *xml;    /* to read stored stanzas */
+	struct resent *resent;
 	enum direction direction;
 	enum target target;      /* outbound only */
 	struct user *user;

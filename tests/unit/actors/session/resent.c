@@ -1,0 +1,129 @@
+/* Messages sent again under the same origin-id are one message, unless the first came back. */
+#include "world.h"
+
+#include "actors/session/resent.h"
+#include "xmpp/ns.h"
+
+#define MESSAGE(to, body, id) "<message to='" to "' type='chat'><body>" body "</body><origin-id xmlns='urn:xmpp:sid:0' id='" id "'/></message>"
+
+static void the_second_is_not_delivered(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned a = client_online(w, "alice@localhost", "a"), r = client_online(w, "romeo@localhost", "r");
+
+	(void)state;
+	client_send_owed(w, a, MESSAGE("romeo@localhost", "hi", "1"), 1);
+	assert_has(client_log(w, r), "<body>hi</body>");
+	client_drop(w, a, CLOSE_SOCKET_LOST);
+	client_log(w, r);
+	a = client_online(w, "alice@localhost", "a2");
+	client_log(w, r);
+	client_send_owed(w, a, MESSAGE("romeo@localhost", "hi", "1"), 1);
+	assert_log(w, r, "");
+	assert_log(w, a, "HANDLED 1\n"); /* its client need not keep it */
+	world_free(w);
+}
+
+static void other_words_or_other_receivers_are_other_messages(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned a = client_online(w, "alice@localhost", "a"), r = client_online(w, "romeo@localhost", "r"),
+		 c = client_online(w, "carol@localhost", "c");
+
+	(void)state;
+	client_log(w, r);
+	client_send(w, a, MESSAGE("romeo@localhost", "hi", "1"));
+	client_send(w, a, MESSAGE("romeo@localhost", "ho", "1")); /* a client that counts badly loses nothing */
+	client_send(w, c, MESSAGE("romeo@localhost", "hi", "1"));
+	client_send(w, a, "<message to='romeo@localhost' type='chat' id='1'><body>hi</body></message>");
+	client_send(w, a, "<message to='romeo@localhost' type='chat' id='1'><body>hi</body></message>");
+	client_send(w, a, MESSAGE("carol@localhost", "hi", "1"));
+	assert_has(client_log(w, c), "<body>hi</body>");
+	{
+		const char *log = client_log(w, r);
+		unsigned n = 0;
+
+		for (const char *p = log; (p = strstr(p, "<body>")); p++)
+			n++;
+		assert_int_equal(n, 5);
+	}
+	world_free(w);
+}
+
+static void what_came_back_may_be_tried_again(void **state)
+{
+	struct world *w = world_new("sess-man/plugins-conf/amp/store-limit[L]=1\n");
+	unsigned a = client_online(w, "alice@localhost", "a"), r;
+
+	(void)state;
+	client_send(w, a, MESSAGE("nobody@localhost", "hi", "1"));
+	assert_has(client_log(w, a), "<service-unavailable");
+	client_send(w, a, MESSAGE("nobody@localhost", "hi", "1"));
+	assert_has(client_log(w, a), "<service-unavailable"); /* once more: it was not swallowed */
+	client_send(w, a, MESSAGE("romeo@localhost", "one", "2"));
+	client_send(w, a, MESSAGE("romeo@localhost", "two", "3"));
+	assert_has(client_log(w, a), "<service-unavailable");
+	r = client_online(w, "romeo@localhost", "r");
+	client_send(w, a, MESSAGE("romeo@localhost", "two", "3"));
+	assert_has(client_log(w, r), "<body>two</body>");
+	world_free(w);
+}
+
+static void the_oldest_are_forgotten_first(void **state)
+{
+	struct resent *r = resent_new(100);
+	struct builder *b = builder_new();
+	struct jid *sender = jid_parse(SPAN_LIT("a@b/c"));
+	char id[16];
+
+	(void)state;
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = round; i < 1000; i++) {
+			struct stanza *s;
+
+			/* in the second round only the last hundred at least, two hundred at most, are known */
+			if (round && i < 901)
+				i = 901;
+			(void)snprintf(id, sizeof(id), "%u", i);
+			builder_reset(b);
+			builder_open(b, "message", NULL);
+			builder_open(b, "origin-id", NS_SID);
+			builder_attr_text(b, "id", id);
+			builder_close(b);
+			builder_close(b);
+			s = builder_finish(b);
+			assert_int_equal(resent_is(r, sender, s), round);
+			stanza_unref(s);
+		}
+	}
+	jid_unref(sender);
+	builder_free(b);
+	resent_free(r);
+}
+
+static void it_can_be_switched_off(void **state)
+{
+	struct world *w = world_new("sess-man/limits/remembered-ids[I]=0\n");
+	unsigned a = client_online(w, "alice@localhost", "a"), r = client_online(w, "romeo@localhost", "r");
+
+	(void)state;
+	client_log(w, r);
+	client_send(w, a, MESSAGE("romeo@localhost", "hi", "1"));
+	client_log(w, r);
+	client_send(w, a, MESSAGE("romeo@localhost", "hi", "1"));
+	assert_has(client_log(w, r), "hi");
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_second_is_not_delivered),
+		cmocka_unit_test(other_words_or_other_receivers_are_other_messages),
+		cmocka_unit_test(what_came_back_may_be_tried_again),
+		cmocka_unit_test(the_oldest_are_forgotten_first),
+		cmocka_unit_test(it_can_be_switched_off),
+	};
+
+	return RUN(tests);
+}
