@@ -282,6 +282,13 @@ static void repeat(struct bosh_session *b, struct exchange *x)
 	}
 }
 
+/* A request that waits for its answer holds none. */
+static void hand_cookies(struct bosh_session *b, struct exchange *x)
+{
+	login_cookies(&b->s, buf_span(&x->cookies));
+	buf_fini(&x->cookies);
+}
+
 static void take(struct bosh_session *b, struct exchange *x)
 {
 	if (b->over) {
@@ -289,7 +296,7 @@ static void take(struct bosh_session *b, struct exchange *x)
 		bosh_session_later(b);
 		return;
 	}
-	login_cookie(&b->s, x->cookie ? span_of(x->cookie) : SPAN_NONE);
+	hand_cookies(b, x);
 	if (x->rid <= b->rid) {
 		repeat(b, x);
 		return;
@@ -338,7 +345,7 @@ static void create(struct edge *e, struct exchange *x)
 	} else if (!(b = bosh_session_new(e, x, &wishes, x->rid))) {
 		bosh_refuse(x, "policy-violation");
 	} else {
-		login_cookie(&b->s, x->cookie ? span_of(x->cookie) : SPAN_NONE);
+		hand_cookies(b, x);
 		bosh_session_hold(b, x);
 		x->wrapper = NULL;
 		b->payload = w;

@@ -29,7 +29,7 @@ static void add_cookie(const struct bosh_session *b, const struct exchange *x, s
 	struct buf value = BUF_INIT;
 
 	visitor_cookie_value(&value, key, b->cookie_local, outside_wall_us() / 1000000);
-	visitor_cookie_header(extra, buf_span(&value), e->conf->visitor_cookie_lifetime, x->secure);
+	visitor_cookie_header(extra, key, buf_span(&value), e->conf->visitor_cookie_lifetime, x->secure);
 	buf_fini(&value);
 }
 

@@ -102,7 +102,7 @@ void exchange_free(struct exchange *x)
 	buf_fini(&x->body);
 	stanza_unref(x->wrapper);
 	free(x->origin);
-	free(x->cookie);
+	buf_fini(&x->cookies);
 	free(x->key);
 	free(x);
 }

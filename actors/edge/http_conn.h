@@ -10,7 +10,8 @@ struct exchange {
 	struct http_conn *conn; /* NULL: the client is gone */
 	bool keep_alive, head, answered, secure;
 	struct buf answer;      /* the whole answer, while an earlier exchange is open */
-	char *origin, *cookie;  /* headers that outlive the request; owned, NULL = none */
+	char *origin;           /* outlives the request; owned, NULL = none */
+	struct buf cookies;     /* visitor cookies of all tenants, until the session is known (visitor_cookie.h) */
 	struct buf body;        /* of a request on its way to another worker */
 	/* BOSH */
 	struct list waiting;    /* the session's held or early list */

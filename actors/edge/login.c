@@ -33,16 +33,34 @@ void login_free(struct login *l)
 		sasl_free(&l->sasl);
 	jid_unref(l->user);
 	stanza_unref(l->bind);
-	free(l->cookie);
+	buf_fini(&l->cookies);
 	free(l);
 }
 
-void login_cookie(struct stream *s, struct span value)
+static struct visitor_cookie_key cookie_key(const struct stream *s)
 {
-	if (!s->login || !value.p)
+	return (struct visitor_cookie_key){ s->edge->server->secret, span_of(s->vhost->name) };
+}
+
+void login_cookies(struct stream *s, struct span list)
+{
+	if (!s->login || !list.n)
 		return;
-	free(s->login->cookie);
-	s->login->cookie = xstrndup(value.p, value.n);
+	buf_fini(&s->login->cookies);
+	buf_add_span(&s->login->cookies, list);
+	if (s->vhost)
+		login_host(s);
+}
+
+void login_host(struct stream *s)
+{
+	struct buf all = s->login->cookies;
+	struct span own = visitor_cookies_find(cookie_key(s), buf_span(&all));
+
+	s->login->cookies = BUF_INIT;
+	if (own.p)
+		visitor_cookies_put(&s->login->cookies, cookie_key(s), own);
+	buf_fini(&all);
 }
 
 /* --- what is offered --- */
@@ -212,9 +230,9 @@ static void succeed(struct stream *s, struct jid *user, enum client_class class,
 static void anonymous(struct stream *s)
 {
 	struct edge *e = s->edge;
-	struct visitor_cookie_key key = { e->server->secret, span_of(s->vhost->name) };
+	struct visitor_cookie_key key = cookie_key(s);
+	struct span cookie = visitor_cookies_find(key, buf_span(&s->login->cookies));
 	const struct buf nothing = BUF_INIT;
-	const char *cookie = s->login->cookie;
 	char local[VISITOR_LOCAL_MAX];
 
 	if (!throttle_take(e->shared->throttle, THROTTLE_ANONYMOUS, &s->peer)) {
@@ -223,8 +241,8 @@ static void anonymous(struct stream *s)
 		return;
 	}
 	s->anonymous = true;
-	if (!cookie || !visitor_cookie_check(key, span_of(cookie), outside_wall_us() / 1000000,
-					     e->conf->visitor_cookie_lifetime, local))
+	if (!cookie.p || !visitor_cookie_check(key, cookie, outside_wall_us() / 1000000,
+					       e->conf->visitor_cookie_lifetime, local))
 		visitor_cookie_new_local(local);
 	succeed(s, jid_make(span_of(local), key.domain, SPAN_NONE), CLASS_VISITOR, &nothing);
 }

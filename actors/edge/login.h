@@ -19,7 +19,8 @@ struct login {
 	uint64_t bind_by_ms;    /* deadline from accept to bind; 0 = none */
 	uint64_t check_by_ms;   /* for the answer of an auth or cookie actor */
 	char id[LOGIN_ID_MAX];  /* of the present stream */
-	char *cookie;           /* visitor cookie as received over HTTP, not checked yet; owned */
+	struct buf cookies;     /* visitor cookies as received over HTTP, not checked yet: of the stream's host alone
+				   once that is known */
 	uint8_t binding[SASL_BINDINGS][TLS_BINDING_MAX];
 };
 
@@ -34,5 +35,8 @@ void login_element(struct stream *s, const struct stanza *el);
 /* The answer of an auth or cookie actor. */
 void login_checked(struct stream *s, struct auth_request *r);
 void login_due(struct stream *s, uint64_t now_ms);
-/* A visitor cookie came with the HTTP request that carries this stream; p NULL = none. */
-void login_cookie(struct stream *s, struct span value);
+/* Visitor cookies came with the HTTP request that carries this stream (a list of visitor_cookie.h; none: nothing
+ * changes). */
+void login_cookies(struct stream *s, struct span list);
+/* The stream's host is known now: its cookie is kept, the others are forgotten. */
+void login_host(struct stream *s);

@@ -58,6 +58,7 @@ static enum stream_error check_host(struct stream *s, struct span to)
 	if (!port_allowed(vhost, s->listener->port))
 		return STREAM_ERROR_POLICY_VIOLATION;
 	s->vhost = vhost;
+	login_host(s);
 	return STREAM_ERROR_NONE;
 }
 

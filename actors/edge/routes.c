@@ -197,7 +197,7 @@ static void get(struct exchange *x, const struct http_request *r)
 
 static void post(struct exchange *x, const struct http_request *r)
 {
-	struct span cookie = http_cookie(r, VISITOR_COOKIE_NAME), body = r->body;
+	struct span body = r->body;
 
 	while (body.n && strchr(" \t\r\n", body.p[0]) && body.p[0]) {
 		body.p++;
@@ -207,8 +207,7 @@ static void post(struct exchange *x, const struct http_request *r)
 		exchange_answer_text(x, 400, "This is no BOSH request.\n");
 		return;
 	}
-	if (cookie.p && cookie.n <= 256)
-		x->cookie = xstrndup(cookie.p, cookie.n);
+	visitor_cookies_collect(&x->cookies, r);
 	if (x->conn->c.edge->conf->bosh_close_connection)
 		x->keep_alive = false;
 	bosh_request(x, body);

@@ -315,27 +315,29 @@ static const struct config_vhost *likely_host(const struct config *conf, const s
 	return found || conf->vhost_count != 1 ? found : &conf->vhosts[0];
 }
 
-/* The visitor cookie for this socket: the one that came, or a fresh one that goes into `extra`. */
+/* The visitor cookies for this socket: those that came, and for the likely tenant a fresh one that goes into `extra` when
+ * its own is missing or stale: behind the handshake no header can be sent. Which tenant it is <open/> says. */
 static void choose_cookie(struct stream *s, const struct http_request *r, struct buf *extra)
 {
 	const struct edge *e = s->edge;
 	const struct config_vhost *host = likely_host(e->conf, r);
-	struct span given = http_cookie(r, VISITOR_COOKIE_NAME);
 	uint64_t now_s = outside_wall_us() / 1000000;
 	int64_t lifetime_s = e->conf->visitor_cookie_lifetime;
 	struct visitor_cookie_key key = { e->server->secret, span_of(host ? host->name : "") };
 	char local[VISITOR_LOCAL_MAX];
-	struct buf value = BUF_INIT;
+	struct buf value = BUF_INIT, all = BUF_INIT;
 
-	if (!host || !host->anonymous || !lifetime_s || visitor_cookie_check(key, given, now_s, lifetime_s, local)) {
-		login_cookie(s, given);
-		return;
+	visitor_cookies_collect(&all, r);
+	if (host && host->anonymous && lifetime_s &&
+	    !visitor_cookie_check(key, visitor_cookies_find(key, buf_span(&all)), now_s, lifetime_s, local)) {
+		visitor_cookie_new_local(local);
+		visitor_cookie_value(&value, key, local, now_s);
+		visitor_cookie_header(extra, key, buf_span(&value), lifetime_s, s->secure);
+		visitor_cookies_put(&all, key, buf_span(&value));
 	}
-	visitor_cookie_new_local(local);
-	visitor_cookie_value(&value, key, local, now_s);
-	visitor_cookie_header(extra, buf_span(&value), lifetime_s, s->secure);
-	login_cookie(s, buf_span(&value));
+	login_cookies(s, buf_span(&all));
 	buf_fini(&value);
+	buf_fini(&all);
 }
 
 static struct ws *ws_new(struct http_conn *h)

@@ -72,26 +72,25 @@ struct span http_header(const struct http_request *r, const char *name)
 	return SPAN_NONE;
 }
 
-struct span http_cookie(const struct http_request *r, const char *name)
+bool http_next_cookie(const struct http_request *r, struct http_cookie_at *at, struct span *name, struct span *value)
 {
-	size_t name_n = strlen(name);
+	const char *end, *equals;
+	struct span pair;
 
-	for (size_t i = 0; i < r->header_count; i++) {
-		struct span rest = r->headers[i].value;
-
-		if (!same_word(r->headers[i].name, "cookie"))
-			continue;
-		while (rest.n) {
-			const char *end = memchr(rest.p, ';', rest.n);
-			size_t n = end ? (size_t)(end - rest.p) : rest.n;
-			struct span pair = trim((struct span){ rest.p, n });
-
-			if (pair.n > name_n && pair.p[name_n] == '=' && memcmp(pair.p, name, name_n) == 0)
-				return (struct span){ pair.p + name_n + 1, pair.n - name_n - 1 };
-			rest = end ? (struct span){ end + 1, rest.n - n - 1 } : SPAN_NONE;
-		}
+	while (at->rest.n == 0) {
+		if (at->header == r->header_count)
+			return false;
+		if (same_word(r->headers[at->header].name, "cookie"))
+			at->rest = r->headers[at->header].value;
+		at->header++;
 	}
-	return SPAN_NONE;
+	end = memchr(at->rest.p, ';', at->rest.n);
+	pair = trim((struct span){ at->rest.p, end ? (size_t)(end - at->rest.p) : at->rest.n });
+	at->rest = end ? (struct span){ end + 1, at->rest.n - (size_t)(end + 1 - at->rest.p) } : SPAN_NONE;
+	equals = pair.n ? memchr(pair.p, '=', pair.n) : NULL;
+	*name = equals ? (struct span){ pair.p, (size_t)(equals - pair.p) } : (struct span){ pair.p, 0 };
+	*value = equals ? (struct span){ equals + 1, pair.n - name->n - 1 } : pair;
+	return true;
 }
 
 /* --- the head --- */

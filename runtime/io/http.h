@@ -51,8 +51,12 @@ enum http_progress http_read(struct http_reader *r, const struct http_limits *li
 			     struct http_request *out, size_t *used, int *status);
 /* First header of that name (case-insensitive); p NULL when absent. */
 struct span http_header(const struct http_request *r, const char *name);
-/* Value of a cookie; p NULL when absent. */
-struct span http_cookie(const struct http_request *r, const char *name);
+/* The cookies of a request, one after the other, until false; *at begins zeroed. A pair without '=' has no name. */
+struct http_cookie_at {
+	size_t header;
+	struct span rest; /* of that header */
+};
+bool http_next_cookie(const struct http_request *r, struct http_cookie_at *at, struct span *name, struct span *value);
 /* Whether a comma list header ("Connection: keep-alive, Upgrade") has this token, case-insensitive. */
 bool http_has_token(struct span list, const char *token);
 

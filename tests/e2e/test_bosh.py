@@ -9,7 +9,7 @@ import unittest
 import xml.etree.ElementTree as ET
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from client import HTTPBIND, SASL, Bosh  # noqa: E402
+from client import HTTPBIND, SASL, Bosh, WebSocket  # noqa: E402
 from server import Server  # noqa: E402
 
 XBOSH = "urn:xmpp:xbosh"
@@ -207,6 +207,27 @@ class BoshWire(unittest.TestCase):
         forged = Bosh(self.server, cookie=first.cookie[:-2] + ("aa" if not first.cookie.endswith("aa") else "bb"))
         self.assertIsNone(forged.log_in())
         self.assertNotEqual(first.jid.split("/")[0], forged.jid.split("/")[0])
+
+    def test_each_tenant_has_a_cookie_of_its_own(self):
+        """One browser, one chat host, two tenants: at A, at B, at A again."""
+        with Server("bosh/max-inactivity[I]=2", domain="a.example,b.example") as server:
+            cookie = None
+            names = []
+            for domain in ("a.example", "b.example", "a.example", "b.example"):
+                page = Bosh(server, cookie=cookie, domain=domain)
+                self.assertIsNone(page.log_in())
+                page.close()
+                cookie = page.cookie
+                names.append(page.jid.split("/")[0])
+            self.assertEqual(names[0], names[2])
+            self.assertEqual(names[1], names[3])
+            self.assertNotEqual(names[0].split("@")[0], names[1].split("@")[0])
+            self.assertEqual(len(cookie.split("; ")), 2)
+            for i, domain in enumerate(("a.example", "b.example")):
+                line = WebSocket(server, cookie="x=y; " + cookie, domain=domain)
+                self.assertIsNone(line.log_in())
+                self.assertEqual(line.jid.split("/")[0], names[i], "the same over a WebSocket")
+                line.close()
 
 
 if __name__ == "__main__":

@@ -38,8 +38,9 @@ def unverified():
 class Client:
     """`inbox` holds elements in the order in which they came; ENDED when the stream or socket is over."""
 
-    def __init__(self, server):
+    def __init__(self, server, domain=None):
         self.server = server
+        self.domain = domain or server.domain
         self.inbox = queue.Queue()
         self.jid = None
 
@@ -241,8 +242,8 @@ class Tcp(Client):
 
 
 class WebSocket(Client):
-    def __init__(self, server, path="/xmpp-websocket", port=None, cookie=None):
-        super().__init__(server)
+    def __init__(self, server, path="/xmpp-websocket", port=None, cookie=None, domain=None):
+        super().__init__(server, domain)
         self.socket = socket.create_connection(("127.0.0.1", port or server.http), 5)
         key = base64.b64encode(os.urandom(16)).decode()
         request = ("GET %s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -279,7 +280,7 @@ class WebSocket(Client):
         self.frame(text.encode())
 
     def open(self, to=None):
-        self.send("<open xmlns='%s' to='%s' version='1.0'/>" % (FRAMING, to or self.server.domain))
+        self.send("<open xmlns='%s' to='%s' version='1.0'/>" % (FRAMING, to or self.domain))
 
     def _exactly(self, n):
         data = b""
@@ -336,8 +337,8 @@ class WebSocket(Client):
 class Bosh(Client):
     """Keeps one request open in a thread of its own, like a page does; sends on a second connection."""
 
-    def __init__(self, server, cookie=None, wait=1):
-        super().__init__(server)
+    def __init__(self, server, cookie=None, wait=1, domain=None):
+        super().__init__(server, domain)
         self.rid = random.randrange(1, 1 << 31)
         self.lock = threading.Lock()
         self.sid = None
@@ -357,10 +358,16 @@ class Bosh(Client):
         self.status = answer.status
         for name, value in answer.getheaders():
             if name.lower() == "set-cookie":
-                self.cookie = value.split(";")[0]
+                self.keep_cookie(value.split(";")[0])
         if not connection:
             own.close()
         return text
+
+    def keep_cookie(self, pair):
+        """As a browser: one of each name."""
+        name = pair.split("=")[0] + "="
+        others = [c for c in (self.cookie or "").split("; ") if c and not c.startswith(name)]
+        self.cookie = "; ".join(others + [pair])
 
     def body(self, payload="", **attributes):
         with self.lock:
@@ -384,7 +391,7 @@ class Bosh(Client):
 
     def open(self, to=None):
         if not self.sid:
-            text = self.request(self.body(to=to or self.server.domain, wait=str(self.wait), hold="1", ver="1.6",
+            text = self.request(self.body(to=to or self.domain, wait=str(self.wait), hold="1", ver="1.6",
                                           xmlns_xmpp="urn:xmpp:xbosh", xmpp_version="1.0", xml_lang="en"))
             created = self.receive(text)
             self.created = created
@@ -392,7 +399,7 @@ class Bosh(Client):
             if self.sid:
                 threading.Thread(target=self._poll, daemon=True).start()
         else:
-            self.post(self.body(to=self.server.domain, xmlns_xmpp="urn:xmpp:xbosh", xmpp_restart="true"))
+            self.post(self.body(to=self.domain, xmlns_xmpp="urn:xmpp:xbosh", xmpp_restart="true"))
 
     def post(self, body):
         if not self.over:

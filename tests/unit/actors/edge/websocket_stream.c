@@ -360,8 +360,8 @@ static void the_handshake_brings_a_cookie_that_the_login_uses(void **state)
 
 	(void)state;
 	client_send(c, UPGRADE(XMPP));
-	snprintf(cookie, sizeof(cookie), "%s", between(client_read(c), "Set-Cookie: switchboard-visitor=", ";"));
-	snprintf(jid, sizeof(jid), "<jid>%.22s@localhost/", cookie);
+	snprintf(cookie, sizeof(cookie), "%s", between(client_read(c), "Set-Cookie: ", ";"));
+	snprintf(jid, sizeof(jid), "<jid>%.22s@localhost/", strchr(cookie, '=') + 1);
 	say(c, OPEN);
 	say(c, ANONYMOUS_AUTH);
 	say(c, OPEN);
@@ -369,7 +369,7 @@ static void the_handshake_brings_a_cookie_that_the_login_uses(void **state)
 	assert_has(hear(c), jid);
 
 	d = client_new(w, CONFIG_COMPONENT_bosh);
-	snprintf(request, sizeof(request), UPGRADE(XMPP "Cookie: switchboard-visitor=%s\r\n"), cookie);
+	snprintf(request, sizeof(request), UPGRADE(XMPP "Cookie: switchboard-visitor-0123456789abcdef=v-another; %s\r\n"), cookie);
 	client_send(d, request);
 	text = client_read(d);
 	assert_has(text, " 101 ");
