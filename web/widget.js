@@ -27,7 +27,7 @@
     new Widget();
   }
 
-  // The server takes 16 KiB from a visitor at once, markup included, and ends the connection above that.
+  // The server takes 16 KiB from a visitor at once, markup included, and refuses what is longer.
   const TEXT_MAX = 12000;
 
   function escapedBytes(text) {

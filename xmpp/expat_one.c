@@ -22,6 +22,7 @@ struct expat_one {
 	uint64_t fed, last_event, last_element;
 	size_t live, live_max;
 	enum stream_error error;
+	struct stanza *head; /* of the element that is skipped; NULL = none is */
 	bool prefixes, paused, ended;
 };
 
@@ -169,6 +170,38 @@ static bool within_limits(struct expat_one *x, const struct qname *q, const char
 	return !over(count, l->attributes);
 }
 
+/* Levels of the present element that the builder has open. */
+static unsigned open_levels(const struct expat_one *x)
+{
+	return x->depth < x->element_depth ? 0 : x->depth - x->element_depth + 1;
+}
+
+static bool start_skipping(struct expat_one *x, unsigned open)
+{
+	struct stanza *whole;
+
+	if (x->limits->skip_bytes <= x->limits->stanza_bytes || open == 0)
+		return false;
+	while (open--)
+		builder_close(x->builder);
+	whole = builder_finish(x->builder);
+	x->head = stanza_head(x->builder, whole);
+	stanza_unref(whole);
+	return true;
+}
+
+/* Behind each event inside an element. False: it is not kept. */
+static bool keeps(struct expat_one *x, unsigned open)
+{
+	uint64_t bytes = x->last_event - x->last_element;
+
+	if (!over(bytes, x->limits->stanza_bytes))
+		return true;
+	if ((!x->head && !start_skipping(x, open)) || bytes > x->limits->skip_bytes)
+		fail(x, STREAM_ERROR_POLICY_VIOLATION);
+	return false;
+}
+
 static void XMLCALL on_start(void *opaque, const char *name, const char **attributes)
 {
 	struct expat_one *x = opaque;
@@ -195,6 +228,8 @@ static void XMLCALL on_start(void *opaque, const char *name, const char **attrib
 	/* a stanza is the element itself, or a child of the element when that is a BOSH body */
 	if (!x->stanza_depth && x->depth <= x->element_depth + 1 && is_stanza(&q))
 		x->stanza_depth = x->depth;
+	if (!keeps(x, open_levels(x) - 1))
+		return;
 	if (x->depth == x->element_depth)
 		builder_reset(x->builder);
 	builder_open_span(x->builder, q.local, q.ns.p ? q.ns : (struct span){ "", 0 });
@@ -203,16 +238,20 @@ static void XMLCALL on_start(void *opaque, const char *name, const char **attrib
 
 		builder_attr_ns(x->builder, key.local, key.ns, span_of(a[1]));
 	}
+	if (x->hooks->stop_at_head)
+		pause_parser(x);
 }
 
 static void XMLCALL on_end(void *opaque, const char *name)
 {
 	struct expat_one *x = opaque;
 	struct stanza *s;
+	unsigned open = open_levels(x);
+	enum expat_stop stop;
 
 	(void)name;
-	if (x->error != STREAM_ERROR_NONE)
-		return; /* an empty element ends although its start was refused */
+	if (x->error != STREAM_ERROR_NONE || (x->paused && x->hooks->stop_at_head))
+		return; /* an empty element ends although its start was refused, or enough */
 	note_event(x);
 	if (x->depth-- < x->element_depth || x->element_depth == 0) {
 		x->ended = true;
@@ -220,19 +259,20 @@ static void XMLCALL on_end(void *opaque, const char *name)
 			x->hooks->on_root_end(x->ctx);
 		return;
 	}
-	builder_close(x->builder);
+	if (keeps(x, open))
+		builder_close(x->builder);
+	if (x->error != STREAM_ERROR_NONE)
+		return;
 	if (x->depth + 1 == x->stanza_depth)
 		x->stanza_depth = 0;
 	if (x->depth + 1 > x->element_depth)
 		return;
-	if (over(x->last_event - x->last_element, x->limits->stanza_bytes)) {
-		fail(x, STREAM_ERROR_POLICY_VIOLATION);
-		return;
-	}
 	x->last_element = x->last_event;
 	x->elements = x->declarations = 0;
-	s = builder_finish(x->builder);
-	if (x->hooks->on_element(x->ctx, s) == EXPAT_PAUSE)
+	s = x->head ? x->head : builder_finish(x->builder);
+	stop = x->head ? x->hooks->on_oversized(x->ctx, s) : x->hooks->on_element(x->ctx, s);
+	x->head = NULL;
+	if (stop == EXPAT_PAUSE)
 		pause_parser(x);
 }
 
@@ -243,7 +283,8 @@ static void XMLCALL on_text(void *opaque, const char *text, int n)
 
 	note_event(x);
 	if (x->depth >= x->element_depth && x->element_depth) {
-		builder_text(x->builder, s);
+		if (keeps(x, open_levels(x)))
+			builder_text(x->builder, s);
 		return;
 	}
 	for (size_t i = 0; i < s.n; i++)
@@ -342,6 +383,7 @@ void expat_free(struct expat_one *x)
 	XML_ParserFree(x->parser);
 	charged = outer;
 	builder_free(x->builder);
+	stanza_unref(x->head);
 	free(x);
 }
 
@@ -417,6 +459,23 @@ enum stream_error expat_flush(struct expat_one *x)
 	if (error == STREAM_ERROR_NONE)
 		XML_SetReparseDeferralEnabled(x->parser, XML_TRUE);
 	return error;
+}
+
+bool expat_skip(struct expat_one *x)
+{
+	return x->head || start_skipping(x, open_levels(x));
+}
+
+bool expat_is_skipping(const struct expat_one *x)
+{
+	return x->head;
+}
+
+struct stanza *expat_take_head(struct expat_one *x)
+{
+	ASSERT(x->paused && x->hooks->stop_at_head);
+	builder_close(x->builder);
+	return builder_finish(x->builder);
 }
 
 bool expat_is_paused(const struct expat_one *x)

@@ -13,6 +13,9 @@ struct expat_hooks {
 	void (*on_declaration)(void *ctx, struct span prefix, struct span uri); /* of the root; p NULL: default, none */
 	/* An element at `element_depth` is complete in the builder. */
 	enum expat_stop (*on_element)(void *ctx, struct stanza *s);
+	/* The same for one that was over stanza_bytes, and skipped: its top alone. */
+	enum expat_stop (*on_oversized)(void *ctx, struct stanza *head);
+	bool stop_at_head; /* the parser stops behind the element's start tag: expat_take_head */
 	void (*on_root_end)(void *ctx);
 };
 
@@ -30,6 +33,12 @@ void expat_begin(struct expat_one *x);
 enum stream_error expat_feed(struct expat_one *x, struct span bytes, bool final);
 /* Makes deferred tokens come out (E2); returns as expat_feed. */
 enum stream_error expat_flush(struct expat_one *x);
+/* An element is open that is over its limit: what was kept of it is let go but for its top, the rest is not kept. False:
+ * that is not allowed, or its start tag is not even over. */
+bool expat_skip(struct expat_one *x);
+bool expat_is_skipping(const struct expat_one *x);
+/* Under stop_at_head, when the parser stopped there. */
+struct stanza *expat_take_head(struct expat_one *x);
 bool expat_is_paused(const struct expat_one *x); /* on_element said so, or the root's tag of a header is over */
 /* Bytes fed but not yet part of an event (an unfinished token). */
 uint64_t expat_pending(const struct expat_one *x);

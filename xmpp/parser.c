@@ -246,6 +246,14 @@ static enum expat_stop on_element(void *ctx, struct stanza *s)
 	return call->stop ? EXPAT_PAUSE : EXPAT_GO;
 }
 
+static enum expat_stop on_oversized(void *ctx, struct stanza *head)
+{
+	struct element_call *call = ctx;
+
+	call->stop = call->sink->on_oversized(call->ctx, head) == XML_STOP;
+	return call->stop ? EXPAT_PAUSE : EXPAT_GO;
+}
+
 static void on_stream_end(void *ctx)
 {
 	((struct element_call *)ctx)->end = true;
@@ -278,10 +286,27 @@ static enum stream_error flush_deferred(struct xml_stream *xs, struct span bytes
 	return expat_flush(x);
 }
 
+static bool is_over(const struct xml_stream *xs)
+{
+	return over(expat_fed(xs->parser) - expat_last_element(xs->parser), xs->limits->stanza_bytes);
+}
+
+/* Bytes behind the last event count too, and not only those of whole elements: the one token that is left when nothing is
+ * deferred belongs to the element that is open. */
+static enum stream_error check_bytes(struct xml_stream *xs)
+{
+	const struct expat_one *x = xs->parser;
+	bool endless = expat_fed(x) - expat_last_element(x) > xs->limits->skip_bytes ||
+		       expat_pending(x) > xs->limits->stanza_bytes;
+
+	return is_over(xs) && (endless || !expat_skip(xs->parser)) ? STREAM_ERROR_POLICY_VIOLATION : STREAM_ERROR_NONE;
+}
+
 static enum stream_error feed_elements(struct xml_stream *xs, struct xml_pool *pool, struct span bytes, bool drained,
 				       const struct xml_sink *sink, void *ctx, size_t *used, bool *stop)
 {
-	static const struct expat_hooks hooks = { .on_element = on_element, .on_root_end = on_stream_end };
+	static const struct expat_hooks hooks = { .on_element = on_element, .on_oversized = on_oversized,
+						   .on_root_end = on_stream_end };
 	struct element_call call = { .sink = sink, .ctx = ctx };
 	struct expat_one *x = xs->parser;
 	enum stream_error error;
@@ -293,8 +318,12 @@ static enum stream_error feed_elements(struct xml_stream *xs, struct xml_pool *p
 	last = expat_last_element(x);
 	expat_aim(x, xs->limits, 2, &hooks, &call);
 	error = expat_feed(x, bytes, false);
-	if (error == STREAM_ERROR_NONE && drained && !expat_is_paused(x) && !call.end)
-		error = flush_deferred(xs, bytes);
+	if (error == STREAM_ERROR_NONE && !expat_is_paused(x) && !call.end) {
+		if (is_over(xs) && !expat_is_skipping(x))
+			error = expat_flush(x); /* once for an element: is it really over, or only held back */
+		else if (drained)
+			error = flush_deferred(xs, bytes);
+	}
 	*used = bytes.n;
 	if (error != STREAM_ERROR_NONE)
 		return error;
@@ -314,11 +343,10 @@ static enum stream_error feed_elements(struct xml_stream *xs, struct xml_pool *p
 		*stop = true;
 		return STREAM_ERROR_NONE;
 	}
-	if (xs->limits->stanza_bytes && expat_fed(x) - expat_last_element(x) > xs->limits->stanza_bytes)
-		return STREAM_ERROR_POLICY_VIOLATION;
-	if (expat_at_boundary(x))
+	error = check_bytes(xs);
+	if (error == STREAM_ERROR_NONE && expat_at_boundary(x))
 		give_parser(xs, pool);
-	return STREAM_ERROR_NONE;
+	return error;
 }
 
 static enum stream_error feed_once(struct xml_stream *xs, struct xml_pool *pool, struct span bytes, bool drained,
@@ -426,4 +454,30 @@ enum stream_error xml_parse_document(struct xml_pool *pool, struct span bytes, c
 	}
 	stanza_unref(call.stanza);
 	return error == STREAM_ERROR_NONE ? STREAM_ERROR_NOT_WELL_FORMED : error;
+}
+
+enum stream_error xml_parse_head(struct xml_pool *pool, struct span begin, const struct xml_limits *limits, struct stanza **out)
+{
+	static const struct expat_hooks hooks = { .stop_at_head = true };
+	struct utf8 text = { 0 };
+	struct expat_one *x;
+	enum stream_error error;
+
+	(void)pool;
+	*out = NULL;
+	if (limits->stanza_bytes && begin.n > limits->stanza_bytes)
+		begin.n = limits->stanza_bytes;
+	if (begin.n == 0 || *begin.p != '<' || memchr(begin.p, 0, begin.n) || !utf8_feed(&text, begin))
+		return STREAM_ERROR_NOT_WELL_FORMED;
+	x = expat_new(false);
+	expat_aim(x, limits, 1, &hooks, NULL);
+	error = expat_feed(x, begin, false);
+	if (error == STREAM_ERROR_NONE && !expat_is_paused(x))
+		error = expat_flush(x);
+	if (error == STREAM_ERROR_NONE && !expat_is_paused(x))
+		error = STREAM_ERROR_POLICY_VIOLATION; /* a start tag without end */
+	if (error == STREAM_ERROR_NONE)
+		*out = expat_take_head(x);
+	expat_free(x);
+	return error;
 }

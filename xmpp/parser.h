@@ -11,6 +11,7 @@
 
 struct xml_limits { /* 0 = no limit */
 	uint32_t stanza_bytes, elements, depth, attributes, ns_declarations;
+	uint32_t skip_bytes; /* a stream's element over stanza_bytes and up to this is read, not kept; 0 = an error */
 	uint32_t name_bytes, uri_bytes, value_bytes;
 	uint32_t parser_bytes; /* live memory inside expat */
 	uint32_t rescan_factor; /* rescanned bytes per stanza byte (E3) */
@@ -34,6 +35,8 @@ enum xml_verdict {
 struct xml_sink {
 	enum xml_verdict (*on_header)(void *ctx, const struct xml_header *h);
 	enum xml_verdict (*on_element)(void *ctx, struct stanza *s); /* the callee owns s */
+	/* The end of an element that was too big to keep: its top with the attributes (the callee's). Only with skip_bytes. */
+	enum xml_verdict (*on_oversized)(void *ctx, struct stanza *head);
 	enum xml_verdict (*on_end)(void *ctx);                       /* </stream:stream> */
 };
 
@@ -62,6 +65,10 @@ enum stream_error xml_stream_feed(struct xml_stream *xs, struct xml_pool *pool, 
 /* One whole element (WebSocket message, BOSH body, stored row): a fresh document. *out is the caller's. */
 enum stream_error xml_parse_document(struct xml_pool *pool, struct span bytes, const struct xml_limits *limits,
 				     struct stanza **out);
+/* The top of an element whose begin is given, as far as its start tag goes: what is behind is not looked at. *out is the
+ * caller's. */
+enum stream_error xml_parse_head(struct xml_pool *pool, struct span begin, const struct xml_limits *limits,
+				 struct stanza **out);
 /* Refuses to run with an expat that lacks what we rely on (reparse deferral, allocation limits): NULL or what is
  * missing. At start. */
 const char *xml_library_problem(void);

@@ -225,35 +225,80 @@ bool stanza_is_echoed(const struct stanza *s)
 	return s->canon_n <= ECHO_MAX;
 }
 
-struct stanza *stanza_make_error(struct builder *b, const struct stanza *original, struct span from, struct span to,
-				 enum stanza_error condition, const char *text)
+static bool has_answer(const struct stanza *s)
 {
-	char code[16];
+	return stanza_type(s) != STANZA_TYPE_ERROR &&
+	       !(stanza_kind(s) == STANZA_IQ && stanza_type(s) == STANZA_TYPE_RESULT);
+}
 
-	if (stanza_type(original) == STANZA_TYPE_ERROR ||
-	    (stanza_kind(original) == STANZA_IQ && stanza_type(original) == STANZA_TYPE_RESULT))
-		return NULL;
+static void open_error_reply(struct builder *b, const struct stanza *original, struct span from, struct span to)
+{
 	builder_reset(b);
 	builder_open_span(b, stanza_name(original, STANZA_TOP), stanza_ns(original, STANZA_TOP));
 	builder_attr_text(b, "type", "error");
 	builder_attr(b, "id", stanza_id(original));
 	builder_attr(b, "from", from);
 	builder_attr(b, "to", to);
-	if (stanza_is_echoed(original))
-		builder_copy_children(b, original, STANZA_TOP);
+}
+
+static void open_error(struct builder *b, enum stanza_error condition, const char *type)
+{
+	char code[16];
+
 	builder_open(b, "error", NULL);
-	builder_attr_text(b, "type", stanza_error_type(condition));
+	builder_attr_text(b, "type", type);
 	snprintf(code, sizeof(code), "%d", stanza_error_code(condition));
 	if (stanza_error_code(condition))
 		builder_attr_text(b, "code", code);
 	builder_leaf(b, stanza_error_text(condition), NS_STANZAS, SPAN_NONE);
-	if (text) {
-		builder_open(b, "text", NS_STANZAS);
-		builder_attr_ns(b, SPAN_LIT("lang"), SPAN_LIT(NS_XML), SPAN_LIT("en"));
-		builder_text(b, span_of(text));
-		builder_close(b);
-	}
+}
+
+static void put_error_text(struct builder *b, const char *text)
+{
+	builder_open(b, "text", NS_STANZAS);
+	builder_attr_ns(b, SPAN_LIT("lang"), SPAN_LIT(NS_XML), SPAN_LIT("en"));
+	builder_text(b, span_of(text));
 	builder_close(b);
+}
+
+struct stanza *stanza_make_error(struct builder *b, const struct stanza *original, struct span from, struct span to,
+				 enum stanza_error condition, const char *text)
+{
+	if (!has_answer(original))
+		return NULL;
+	open_error_reply(b, original, from, to);
+	if (stanza_is_echoed(original))
+		builder_copy_children(b, original, STANZA_TOP);
+	open_error(b, condition, stanza_error_type(condition));
+	if (text)
+		put_error_text(b, text);
+	builder_close(b);
+	builder_close(b);
+	return builder_finish(b);
+}
+
+struct stanza *stanza_make_too_big(struct builder *b, const struct stanza *original, struct span from, struct span to,
+				   uint32_t limit)
+{
+	char text[80];
+
+	if (!has_answer(original))
+		return NULL;
+	open_error_reply(b, original, from, to);
+	open_error(b, STANZA_ERROR_POLICY_VIOLATION, "modify"); /* waiting does not make it smaller */
+	snprintf(text, sizeof(text), "Too big: at most %u bytes are taken at once.", limit);
+	put_error_text(b, text);
+	builder_leaf(b, "stanza-too-big", NS_ERRORS, SPAN_NONE);
+	builder_close(b);
+	builder_close(b);
+	return builder_finish(b);
+}
+
+struct stanza *stanza_head(struct builder *b, const struct stanza *s)
+{
+	builder_reset(b);
+	builder_open_span(b, stanza_name(s, STANZA_TOP), stanza_ns(s, STANZA_TOP));
+	builder_copy_head(b, s);
 	builder_close(b);
 	return builder_finish(b);
 }

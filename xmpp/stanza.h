@@ -108,6 +108,12 @@ bool stanza_is_echoed(const struct stanza *s);
  * errors are never answered. `text` may be NULL. */
 struct stanza *stanza_make_error(struct builder *b, const struct stanza *original, struct span from, struct span to,
 				 enum stanza_error condition, const char *text);
+/* The reply to a stanza of more than `limit` bytes (RFC 6120 13.12, XEP-0205): policy-violation and stanza-too-big, nothing of
+ * the original. NULL as above. */
+struct stanza *stanza_make_too_big(struct builder *b, const struct stanza *original, struct span from, struct span to,
+				   uint32_t limit);
+/* The top element with its attributes and without content. */
+struct stanza *stanza_head(struct builder *b, const struct stanza *s);
 /* A child of a stanza as a stanza of its own (BOSH body -> stanzas). */
 struct stanza *stanza_from_child(struct builder *b, const struct stanza *s, stanza_el el);
 /* A copy with the named children removed and/or one added; what extensions use to rewrite. */

@@ -112,24 +112,42 @@ static bool is_empty(const struct stanza *w)
 	       !is_true(stanza_attr_ns(w, STANZA_TOP, "restart", NS_XBOSH));
 }
 
-static bool too_big(const struct bosh_session *b, const struct stanza *el)
+/* Bytes as it is written; 0 for one that is within its limit for sure. */
+static size_t size_of(const struct bosh_session *b, const struct stanza *el)
 {
 	uint32_t most = b->s.regime->xml.stanza_bytes;
 	struct buf text = BUF_INIT;
-	bool big;
+	size_t n;
 
 	/* Cheap bound first: what it takes in memory is more than what it was on the wire. */
 	if (!most || stanza_bytes(el) <= most)
-		return false;
+		return 0;
 	stanza_write(&text, el, SPAN_NONE, SPAN_NONE, STANZA_FORM_ALONE);
-	big = buf_len(&text) > most;
+	n = buf_len(&text);
 	buf_fini(&text);
-	return big;
+	return n;
+}
+
+/* Takes el. */
+static void element_in(struct bosh_session *b, struct stanza *el)
+{
+	const struct xml_limits *limits = &b->s.regime->xml;
+	size_t n = size_of(b, el);
+
+	if (n <= limits->stanza_bytes) {
+		negotiation_element(&b->s, el);
+		return;
+	}
+	if (n <= limits->skip_bytes)
+		negotiation_oversized(&b->s, stanza_head(xml_pool_builder(b->s.edge->pool), el));
+	else
+		stream_fail(&b->s, STREAM_ERROR_POLICY_VIOLATION, NULL);
+	stanza_unref(el);
 }
 
 static void payload_step(struct bosh_session *b)
 {
-	struct stanza *w = b->payload, *el;
+	struct stanza *w = b->payload;
 	stanza_el at = b->payload_at;
 
 	if (at == STANZA_NO_EL) {
@@ -145,13 +163,7 @@ static void payload_step(struct bosh_session *b)
 		bosh_session_over(b, CLOSE_ERROR, "bad-request", NULL);
 		return;
 	}
-	el = stanza_from_child(xml_pool_builder(b->s.edge->pool), w, at);
-	if (too_big(b, el)) {
-		stanza_unref(el);
-		stream_fail(&b->s, STREAM_ERROR_POLICY_VIOLATION, NULL);
-		return;
-	}
-	negotiation_element(&b->s, el);
+	element_in(b, stanza_from_child(xml_pool_builder(b->s.edge->pool), w, at));
 }
 
 static void restart_stream(struct bosh_session *b, const struct stanza *w)

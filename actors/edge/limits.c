@@ -26,6 +26,16 @@ static void set_body(const struct config *conf, struct regime *r)
 		r->body.ns_declarations = narrow((int64_t)r->xml.ns_declarations * stanzas + 4);
 }
 
+/* Before login there is nothing to go on with: an element that is too big ends the stream. */
+static void set_oversize(const struct config *conf, struct regime *r)
+{
+	uint32_t most = r->xml.stanza_bytes;
+
+	if (r->name != REGIME_PREAUTH && most && conf->limit_oversize)
+		r->xml.skip_bytes = narrow((int64_t)most + conf->limit_oversize);
+	r->websocket.skip_bytes = r->xml.skip_bytes;
+}
+
 static void set_transport(const struct config *conf, struct regime *r)
 {
 	r->conn.handshake_ms = narrow(conf->limit_handshake * 1000);
@@ -34,6 +44,7 @@ static void set_transport(const struct config *conf, struct regime *r)
 	r->websocket.fragments = narrow(conf->limit_ws_fragments);
 	r->websocket.pings_per_second = narrow(conf->limit_ws_pings);
 	r->websocket.ping_burst = narrow(conf->limit_ws_pings * 10);
+	set_oversize(conf, r);
 	set_body(conf, r);
 }
 

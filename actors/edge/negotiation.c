@@ -187,14 +187,9 @@ static void before_login(struct stream *s, const struct stanza *el)
 		other_element(s, el);
 }
 
-static void reply_error(struct stream *s, const struct stanza *el, enum stanza_error condition)
+/* Takes error; NULL: the stanza was none that is answered. */
+static void send_error(struct stream *s, struct stanza *error)
 {
-	struct builder *b = xml_pool_builder(s->edge->pool);
-	struct span to = s->full ? jid_full(s->full) : SPAN_NONE;
-	struct stanza *error;
-
-	builder_reset(b);
-	error = stanza_make_error(b, el, SPAN_NONE, to, condition, NULL);
 	if (error && s->sm) { /* it counts */
 		struct packet p = { .stanza = error, .to = jid_ref(s->full) };
 
@@ -202,6 +197,12 @@ static void reply_error(struct stream *s, const struct stanza *el, enum stanza_e
 	} else if (error) {
 		s->ops->element(s, error);
 	}
+}
+
+static void reply_error(struct stream *s, const struct stanza *el, enum stanza_error condition)
+{
+	send_error(s, stanza_make_error(xml_pool_builder(s->edge->pool), el, SPAN_NONE,
+					s->full ? jid_full(s->full) : SPAN_NONE, condition, NULL));
 }
 
 static void ask_shard(struct stream *s, struct stanza *request, struct span resource)
@@ -372,6 +373,53 @@ static void bound_element(struct stream *s, struct stanza *el)
 	if (!stanza_in(s, el, number) && number)
 		stream_handled(s, number);
 	stream_check_flow(s);
+}
+
+/* --- too big, and not kept --- */
+
+#define OVERSIZE_SPAN_MS 60000u
+
+static bool oversized_too_often(struct stream *s)
+{
+	uint64_t rate = (uint64_t)s->edge->conf->limit_oversize_rate, now = actor_now_ms();
+
+	if (!rate)
+		return false;
+	if (s->oversize_ms < now)
+		s->oversize_ms = now;
+	s->oversize_ms += OVERSIZE_SPAN_MS / rate;
+	return s->oversize_ms > now + OVERSIZE_SPAN_MS;
+}
+
+/* As from whom it was meant for; from nobody where that is no address. */
+static void refuse_too_big(struct stream *s, const struct stanza *head)
+{
+	struct jid *to = stanza_to(head).p ? jid_parse(stanza_to(head)) : NULL;
+
+	metric_inc(METRIC_limits_hit);
+	send_error(s, stanza_make_too_big(xml_pool_builder(s->edge->pool), head, to ? jid_full(to) : SPAN_NONE,
+					  jid_full(s->full), s->regime->xml.stanza_bytes));
+	jid_unref(to);
+}
+
+void negotiation_oversized(struct stream *s, struct stanza *head)
+{
+	uint64_t number;
+
+	if (s->phase != STREAM_BOUND || stanza_kind(head) == STANZA_OTHER || oversized_too_often(s)) {
+		stream_fail(s, STREAM_ERROR_POLICY_VIOLATION, NULL);
+	} else if (!from_ok(s, stanza_from(head))) {
+		stream_fail(s, STREAM_ERROR_INVALID_FROM, NULL);
+	} else {
+		number = s->intake ? intake_count(s->intake) : 0;
+		metric_inc(METRIC_stanzas_in);
+		shaper_take(&s->shaper, s->regime, actor_now_ms(), 0, 1);
+		refuse_too_big(s, head);
+		if (number) /* answered is handled: or a resumption would bring it again and again */
+			stream_handled(s, number);
+		stream_check_flow(s);
+	}
+	stanza_unref(head);
 }
 
 void negotiation_element(struct stream *s, struct stanza *el)

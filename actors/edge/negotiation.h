@@ -7,5 +7,8 @@ void negotiation_header(struct stream *s, const struct xml_header *h);
 /* Our header alone, before an error that comes first. */
 void negotiation_open(struct stream *s, struct span lang);
 void negotiation_element(struct stream *s, struct stanza *el); /* takes el */
+/* A stanza that was over its limit and is not kept: refused with an error, counted as handled. Too many of them, or one
+ * before there is a session, end the stream. Takes head. */
+void negotiation_oversized(struct stream *s, struct stanza *head);
 void negotiation_end(struct stream *s);                        /* the client ended its stream */
 void negotiation_bound(struct stream *s, struct edge_bound *m);

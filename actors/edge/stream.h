@@ -78,6 +78,7 @@ struct stream {
 	struct shaper shaper;
 	struct edge_timer timer;
 	uint64_t heard_ms, flow_until_ms;
+	uint64_t oversize_ms; /* the bucket of stanzas that were too big is empty again */
 	struct address peer;
 	uint32_t slot, gen;
 	uint8_t phase, paused, reason;

@@ -53,6 +53,14 @@ static enum xml_verdict on_element(void *ctx, struct stanza *el)
 	return goes_on(t) ? XML_GO : XML_STOP;
 }
 
+static enum xml_verdict on_oversized(void *ctx, struct stanza *head)
+{
+	struct tcp *t = ctx;
+
+	negotiation_oversized(&t->s, head);
+	return goes_on(t) ? XML_GO : XML_STOP;
+}
+
 static enum xml_verdict on_stream_end(void *ctx)
 {
 	struct tcp *t = ctx;
@@ -61,7 +69,7 @@ static enum xml_verdict on_stream_end(void *ctx)
 	return XML_STOP;
 }
 
-static const struct xml_sink sink = { on_header, on_element, on_stream_end };
+static const struct xml_sink sink = { on_header, on_element, on_oversized, on_stream_end };
 
 static size_t feed(struct tcp *t, struct span bytes, bool drained)
 {

@@ -14,6 +14,7 @@
 
 #define PINGS_UNANSWERED_MAX 2
 #define CLOSE_NORMAL 1000
+#define CLOSE_TOO_BIG 1009
 #define SCRATCH_KEEP 65536
 #define VERSION_HEADER "Sec-WebSocket-Version: 13\r\n"
 
@@ -72,22 +73,42 @@ static void on_text(void *ctx, struct span message)
 		websocket_stop(w->frames);
 }
 
+/* Well-formed or not: of what is not kept only the top is looked at. */
+static void on_oversized(void *ctx, struct span begin)
+{
+	struct ws *w = ctx;
+	struct stanza *head = NULL;
+	enum stream_error error;
+
+	if (w->s.phase == STREAM_CLOSING)
+		return;
+	error = xml_parse_head(w->c.edge->pool, begin, &w->s.regime->xml, &head);
+	if (error != STREAM_ERROR_NONE)
+		stream_fail(&w->s, error, NULL);
+	else
+		negotiation_oversized(&w->s, head);
+	if (!stream_listens(&w->s) || w->c.is_leaving)
+		websocket_stop(w->frames);
+}
+
 static void on_pong(void *ctx UNUSED)
 {
 	/* Any input resets the count of unanswered pings. */
 }
 
-static void on_close(void *ctx, int code UNUSED)
+static void on_close(void *ctx, int code)
 {
 	struct ws *w = ctx;
 
-	/* A page that is left closes the socket without <close/>: for the desk that is a lost line. */
-	sm_sleep(&w->s, CLOSE_SOCKET_LOST);
+	/* A page that is left closes the socket without <close/>: for the desk that is a lost line. Not so when one side got
+	 * what is too big for it: a resumed session would bring the same again. */
+	if (code != CLOSE_TOO_BIG)
+		sm_sleep(&w->s, CLOSE_SOCKET_LOST);
 	stream_end(&w->s, CLOSE_SOCKET_LOST);
 	conn_close(w->c.conn);
 }
 
-static const struct websocket_events frame_events = { on_text, on_pong, on_close };
+static const struct websocket_events frame_events = { on_text, on_oversized, on_pong, on_close };
 
 static size_t on_input(void *ctx, struct span bytes, bool drained UNUSED)
 {

@@ -26,7 +26,7 @@ struct websocket {
 	uint8_t opcode;     /* of the message being put together; 0 = none */
 	uint16_t fragments;
 	bool in_head, in_frame, fin, stop, closed;
-	uint64_t frame_left;
+	uint64_t frame_left, message_n; /* bytes of the message, kept or not */
 	uint8_t frame_opcode;
 	/* ping budget, in thousandths */
 	uint32_t pings;
@@ -234,26 +234,36 @@ static void handle_control(struct websocket *w, uint64_t now_ms, struct buf *out
 static void finish_message(struct websocket *w, struct buf *out)
 {
 	uint8_t opcode = w->opcode;
+	bool whole = w->message_n == buf_len(&w->message);
 
 	w->opcode = 0;
 	w->fragments = 0;
+	w->message_n = 0;
 	if (opcode != WSLAY_TEXT_FRAME) {
 		end_with(w, 1003, out); /* XMPP is text (RFC 7395 3.2) */
 		return;
 	}
-	if (!is_utf8(buf_span(&w->message))) {
+	if (whole && !is_utf8(buf_span(&w->message))) {
 		end_with(w, 1007, out);
 		return;
 	}
-	w->events->on_text(w->ctx, buf_span(&w->message));
+	if (whole)
+		w->events->on_text(w->ctx, buf_span(&w->message));
+	else
+		w->events->on_oversized(w->ctx, buf_span(&w->message));
 	buf_fini(&w->message);
+}
+
+static uint64_t most_kept(const struct websocket *w)
+{
+	return w->limits->message_bytes ? w->limits->message_bytes : MESSAGE_MAX;
 }
 
 /* A new frame's head. False: the peer broke a rule, and was told. */
 static bool begin_frame(struct websocket *w, const struct wslay_frame_iocb *f, struct buf *out)
 {
 	bool control = f->opcode & 8;
-	uint64_t most = w->limits->message_bytes ? w->limits->message_bytes : MESSAGE_MAX;
+	uint64_t most = w->limits->skip_bytes > most_kept(w) ? w->limits->skip_bytes : most_kept(w);
 	int wrong = 0;
 
 	if (!f->mask || f->rsv || f->opcode > WSLAY_PONG ||
@@ -263,7 +273,7 @@ static bool begin_frame(struct websocket *w, const struct wslay_frame_iocb *f, s
 		wrong = 1002;
 	else if (!control && (f->opcode == WSLAY_CONTINUATION_FRAME) != (w->opcode != 0))
 		wrong = 1002;
-	else if (!control && buf_len(&w->message) + f->payload_length > most)
+	else if (!control && w->message_n + f->payload_length > most)
 		wrong = 1009;
 	else if (!control && w->fragments >= (w->limits->fragments ? w->limits->fragments : UINT16_MAX))
 		wrong = 1008;
@@ -290,7 +300,10 @@ static void take_payload(struct websocket *w, const struct wslay_frame_iocb *f)
 		memcpy(w->control + w->control_n, f->data, f->data_length);
 		w->control_n = (uint8_t)(w->control_n + f->data_length);
 	} else {
-		buf_add(&w->message, f->data, f->data_length);
+		size_t kept = buf_len(&w->message), room = most_kept(w) > kept ? (size_t)most_kept(w) - kept : 0;
+
+		buf_add(&w->message, f->data, f->data_length < room ? f->data_length : room);
+		w->message_n += f->data_length;
 	}
 	w->frame_left -= f->data_length;
 }

@@ -8,10 +8,14 @@ struct websocket; /* opaque; one per connection */
 
 struct websocket_limits { /* 0 = no limit */
 	uint32_t message_bytes, fragments, pings_per_second, ping_burst;
+	uint32_t skip_bytes; /* a text over message_bytes and up to this is read, not kept; 0 = the connection ends */
 };
 
 struct websocket_events { /* none of them may free the websocket */
 	void (*on_text)(void *ctx, struct span message); /* whole message, valid UTF-8; lives during the call */
+	/* A text that was too long to keep: its first message_bytes, which may end inside a character; what came behind was
+	 * not looked at. Only with skip_bytes. */
+	void (*on_oversized)(void *ctx, struct span begin);
 	void (*on_pong)(void *ctx);
 	void (*on_close)(void *ctx, int code); /* the peer sent a close frame (answered already) or broke the protocol
 						  (`code` was sent): flush and close the socket */

@@ -78,7 +78,7 @@ class Hostile(unittest.TestCase):
         for data, conditions in (
                 ("<message><body>\xff</body></message>".encode("latin-1"), ("not-well-formed", "unsupported-encoding")),
                 ("<message><body>&foo;</body></message>", ("restricted-xml",)),
-                ("<message to='x@localhost'><body>" + "a" * 300000 + "</body></message>", ("policy-violation",)),
+                ("<message to='x@localhost'><body>" + "a" * 400000 + "</body></message>", ("policy-violation",)),
                 ("<message>" + "<a>" * 200, ("policy-violation",)),
                 ("<message>" + "<a/>" * 3000, ("policy-violation",)),
                 ("<message " + "".join("a%d='1' " % i for i in range(100)) + "/>", ("policy-violation",)),

@@ -3,9 +3,12 @@
 
 #include "xmpp/parser.h"
 
-static const struct xml_limits limits = { .stanza_bytes = 65536, .elements = 500, .depth = 32, .attributes = 32, .ns_declarations = 32,
+static const struct xml_limits limits = { .stanza_bytes = 65536, .skip_bytes = 131072, .elements = 500, .depth = 32, .attributes = 32, .ns_declarations = 32,
 					  .name_bytes = 256, .uri_bytes = 512, .value_bytes = 16384, .parser_bytes = 2097152,
 					  .rescan_factor = 16 };
+/* So that inputs of a few bytes are too big. */
+static const struct xml_limits small = { .stanza_bytes = 40, .skip_bytes = 200, .elements = 50, .depth = 8, .attributes = 8,
+					 .rescan_factor = 16 };
 static struct xml_pool *pool;
 
 static void check(struct stanza *s)
@@ -49,6 +52,13 @@ static enum xml_verdict on_element(void *ctx, struct stanza *s)
 	return XML_GO;
 }
 
+static enum xml_verdict on_oversized(void *ctx, struct stanza *head)
+{
+	(void)ctx;
+	check(head);
+	return XML_GO;
+}
+
 static enum xml_verdict on_end(void *ctx)
 {
 	(void)ctx;
@@ -58,7 +68,7 @@ static enum xml_verdict on_end(void *ctx)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct xml_sink sink = { on_header, on_element, on_end };
+	static const struct xml_sink sink = { on_header, on_element, on_oversized, on_end };
 	struct span rest = { (const char *)data + 1, size - 1 };
 	struct xml_stream xs;
 	struct stanza *s;
@@ -69,7 +79,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (xml_parse_document(pool, rest, &limits, &s) == STREAM_ERROR_NONE)
 		check(s);
-	xml_stream_init(&xs, &limits);
+	if (xml_parse_head(pool, rest, &limits, &s) == STREAM_ERROR_NONE)
+		check(s);
+	xml_stream_init(&xs, data[0] & 128 ? &small : &limits);
 	for (size_t step = data[0] % 64 + 1, used; rest.n; rest = (struct span){ rest.p + used, rest.n - used }) {
 		struct span piece = { rest.p, step < rest.n ? step : rest.n };
 

@@ -4,14 +4,15 @@
 #include "runtime/io/websocket.h"
 
 static void on_text(void *ctx, struct span message) { buf_add_span(ctx, message); }
+static void on_oversized(void *ctx, struct span begin) { buf_add(ctx, "O", 1); buf_add_span(ctx, begin); }
 static void on_pong(void *ctx) { buf_add(ctx, "P", 1); }
 static void on_close(void *ctx, int code) { buf_addf(ctx, "C%d", code); }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct websocket_limits limits = { 1000, 8, 1, 10 };
-	static const struct websocket_events events = { on_text, on_pong, on_close };
+	static const struct websocket_limits limits = { 1000, 8, 1, 10, 1500 };
+	static const struct websocket_events events = { on_text, on_oversized, on_pong, on_close };
 	struct buf seen[2] = { { 0 }, { 0 } }, out[2] = { { 0 }, { 0 } };
 	struct websocket *w[] = { websocket_new(&limits, &events, seen), websocket_new(&limits, &events, seen + 1) };
 

@@ -44,7 +44,7 @@ static enum xml_verdict on_end(void *ctx)
 	return XML_STOP;
 }
 
-static const struct xml_sink sink = { on_header, on_element, on_end };
+static const struct xml_sink sink = { .on_header = on_header, .on_element = on_element, .on_end = on_end };
 
 static uint64_t rng_state;
 static size_t draw(size_t below)

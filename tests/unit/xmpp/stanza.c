@@ -193,6 +193,7 @@ static void errors_echo_the_original_and_answer_no_error(void **state)
 		   "<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text "
 		   "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>why</text></error></message>");
 	assert_null(stanza_make_error(b, e, SPAN_NONE, SPAN_NONE, STANZA_ERROR_CONFLICT, NULL));
+	assert_null(stanza_make_too_big(b, e, SPAN_NONE, SPAN_NONE, 1));
 	stanza_unref(e);
 	stanza_unref(s);
 	s = parse("<message xmlns='jabber:client' id='1'><body>x</body><k xmlns='urn:k'><b/></k>text<k xmlns='urn:k'/></message>");

@@ -428,6 +428,26 @@ static void bad_payload_ends_the_session(void **state)
 	}
 }
 
+static void a_stanza_that_is_too_big_is_refused_alone(void **state)
+{
+	struct client *c = bound("");
+	const char *text;
+	char expected[300];
+
+	(void)state;
+	post(c, 5, "", filled("<message xmlns='jabber:client' to='bob@localhost' id='m1'><body>", "</body></message>", 16600));
+	text = client_read(c);
+	(void)snprintf(expected, sizeof(expected), "<message xmlns='jabber:client' from='bob@localhost' to='%s' type='error' id='m1'><error "
+						   "type='modify'><policy-violation ", w->full);
+	assert_has(text, expected);
+	assert_has(text, "<stanza-too-big xmlns='urn:xmpp:errors'/>");
+	assert_string_equal(world_log(w), "");
+	world_pass(w, 10000);
+	post(c, 6, "", "<message xmlns='jabber:client' to='bob@localhost'><body>x</body></message>");
+	assert_has(world_log(w), "INBOUND");
+	client_free(c);
+}
+
 static void limits_before_login_hold_for_bodies_too(void **state)
 {
 	struct client *c = http();
@@ -672,6 +692,7 @@ int main(void)
 		TEST(a_stream_error_waits_for_a_client_that_is_away),
 		TEST(bad_payload_ends_the_session),
 		TEST(limits_before_login_hold_for_bodies_too),
+		TEST(a_stanza_that_is_too_big_is_refused_alone),
 		TEST(a_key_sequence_is_checked),
 		TEST(a_repeat_without_its_key_shows_nothing),
 		TEST(empty_polls_in_a_row_are_a_violation),

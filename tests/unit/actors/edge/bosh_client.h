@@ -45,10 +45,13 @@ static UNUSED struct client *http(void)
 /* One request of the session; `more`: attributes. */
 static UNUSED void post(struct client *c, unsigned rid, const char *more, const char *payload)
 {
-	char body[4096];
+	struct buf text = BUF_INIT;
+	char *body;
 
-	snprintf(body, sizeof(body), "<body " BODY_NS " " XMPP_NS " rid='%u' sid='%s' %s>%s</body>", rid, sid, more, payload);
+	buf_addf(&text, "<body " BODY_NS " " XMPP_NS " rid='%u' sid='%s' %s>%s</body>", rid, sid, more, payload);
+	body = buf_take_text(&text);
 	http_post(c, body, NULL);
+	free(body);
 }
 
 static UNUSED const char *create(struct client *c, unsigned rid, const char *more)

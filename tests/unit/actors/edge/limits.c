@@ -54,12 +54,32 @@ static void zero_stays_no_limit(void **state)
 	config_free(conf);
 }
 
+static void what_is_too_big_is_skipped_after_login_only(void **state)
+{
+	struct config *conf = config_for_test("sess-man/limits/robot/stanza-bytes[I]=0\n"), *off =
+		config_for_test("sess-man/limits/oversize[I]=0\n");
+	struct regime r[REGIMES];
+
+	(void)state;
+	limits_regimes(conf, r);
+	assert_int_equal(r[REGIME_PREAUTH].xml.skip_bytes, 0);
+	assert_int_equal(r[REGIME_VISITOR].xml.skip_bytes, 16384 + 65536);
+	assert_int_equal(r[REGIME_VISITOR].websocket.skip_bytes, 16384 + 65536);
+	assert_int_equal(r[REGIME_USER].xml.skip_bytes, 262144 + 65536);
+	assert_int_equal(r[REGIME_ROBOT].xml.skip_bytes, 0);
+	limits_regimes(off, r);
+	assert_int_equal(r[REGIME_VISITOR].xml.skip_bytes, 0);
+	config_free(conf);
+	config_free(off);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(regimes_grow_from_strict_to_lax),
 		cmocka_unit_test(a_body_may_carry_a_few_stanzas_after_login),
 		cmocka_unit_test(zero_stays_no_limit),
+		cmocka_unit_test(what_is_too_big_is_skipped_after_login_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

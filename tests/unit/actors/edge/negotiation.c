@@ -129,6 +129,124 @@ static void limits_before_login_hold(void **state)
 	each_ends_with(HEAD, rows, ARRAY_LEN(rows));
 }
 
+/* --- stanzas over their limit --- */
+
+#define STANZAS "urn:ietf:params:xml:ns:xmpp-stanzas"
+#define TOO_BIG "<error type='modify'><policy-violation xmlns='" STANZAS "'/><text xmlns='" STANZAS "' xml:lang='en'>Too big: at most " \
+		"16384 bytes are taken at once.</text><stanza-too-big xmlns='urn:xmpp:errors'/></error>"
+#define PING "<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>"
+
+static struct client *visitor(void)
+{
+	struct client *c = client_new(w, CONFIG_COMPONENT_c2s);
+
+	client_send(c, HEAD ANONYMOUS_AUTH HEAD BIND_IQ);
+	assert_has(client_read(c), "<jid>v-");
+	world_log(w);
+	return c;
+}
+
+static void a_stanza_that_is_too_big_is_refused_alone(void **state)
+{
+	static const struct {
+		const char *before, *after, *answer, *rest; /* around the client's address; NULL: none */
+	} rows[] = {
+		{ "<message to='bob@localhost' id='m1' type='chat'><body>", "</body></message>",
+		  "<message from='bob@localhost' to='", "' type='error' id='m1'>" TOO_BIG "</message>" },
+		{ "<iq type='set' id='i1'><q xmlns='urn:q'>", "</q></iq>", "<iq to='", "' type='error' id='i1'>" TOO_BIG "</iq>" },
+		{ "<presence to='@'><status>", "</status></presence>", "<presence to='", "' type='error'>" TOO_BIG "</presence>" },
+		{ "<message type='error' to='bob@localhost'><body>", "</body></message>", NULL, NULL },
+		{ "<iq type='result' id='i1'><q xmlns='urn:q'>", "</q></iq>", NULL, NULL },
+	};
+	char expected[600];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct client *c = visitor();
+
+		client_send(c, filled(rows[i].before, rows[i].after, 16385));
+		expected[0] = '\0';
+		if (rows[i].answer)
+			(void)snprintf(expected, sizeof(expected), "%s%s%s", rows[i].answer, w->full, rows[i].rest);
+		assert_string_equal(client_read(c), expected);
+		assert_string_equal(world_log(w), "");
+		client_send(c, PING);
+		world_pass(w, 10000); /* its rate */
+		assert_has(world_log(w), "<ping");
+		client_free(c);
+	}
+}
+
+static void a_stanza_of_just_the_limit_is_taken(void **state)
+{
+	struct client *c = visitor();
+
+	(void)state;
+	client_send(c, filled("<message to='bob@localhost'><body>", "</body></message>", 16384));
+	assert_has(world_log(w), "INBOUND");
+	client_free(c);
+}
+
+static void far_beyond_the_limit_the_stream_ends(void **state)
+{
+	static const char before[] = "<message to='bob@localhost'><body>", after[] = "</body></message>";
+	struct client *c = visitor();
+
+	(void)state;
+	w->conf->limit_oversize_rate = 0;
+	client_send(c, filled(before, after, 16384 + 65536));
+	world_pass(w, 30000);
+	assert_has(client_read(c), TOO_BIG);
+	client_send(c, filled(before, after, 16384 + 65536 + 1));
+	world_pass(w, 30000);
+	assert_has(client_read(c), "<stream:error><policy-violation");
+	assert_has(world_log(w), "CLOSED");
+	client_free(c);
+}
+
+static void what_is_no_stanza_or_forged_ends_the_stream_at_any_size(void **state)
+{
+	static const struct row others[] = {
+		{ "<foo xmlns='urn:x'>", "policy-violation" },
+		{ "<message from='bob@localhost'>", "invalid-from" },
+	};
+	static const char *const ends[] = { "</foo>", "</message>" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		struct client *c = visitor();
+		char expected[64];
+
+		client_send(c, filled(others[i].input, ends[i], 17000));
+		(void)snprintf(expected, sizeof(expected), "<stream:error><%s ", others[i].condition);
+		assert_has(client_read(c), expected);
+		client_free(c);
+	}
+}
+
+static void too_many_of_them_end_the_stream(void **state)
+{
+	struct client *c = visitor();
+	unsigned refused = 0;
+
+	(void)state;
+	w->conf->limit_oversize_rate = 3;
+	for (int i = 0; i < 4; i++) {
+		client_send(c, filled("<message id='x'>", "</message>", 16385));
+		refused += count_of(client_read(c), "<stanza-too-big");
+	}
+	assert_int_equal(refused, 3);
+	client_free(c);
+
+	c = visitor(); /* one every 20 s is within it */
+	for (int i = 0; i < 12; i++) {
+		client_send(c, filled("<message id='x'>", "</message>", 16385));
+		world_pass(w, 20000);
+		assert_has(client_read(c), "<stanza-too-big");
+	}
+	client_free(c);
+}
+
 static void an_identity_never_moves_to_another_host(void **state)
 {
 	static const struct row rows[] = { { HEAD_TO("other.example"), "host-unknown" } };
@@ -220,6 +338,11 @@ int main(void)
 		TEST(before_bind_only_bind_is_allowed),
 		TEST(bound_clients_send_stanzas_only),
 		TEST(limits_before_login_hold),
+		TEST(a_stanza_that_is_too_big_is_refused_alone),
+		TEST(a_stanza_of_just_the_limit_is_taken),
+		TEST(far_beyond_the_limit_the_stream_ends),
+		TEST(what_is_no_stanza_or_forged_ends_the_stream_at_any_size),
+		TEST(too_many_of_them_end_the_stream),
 		TEST(an_identity_never_moves_to_another_host),
 		TEST(a_client_that_reports_an_error_is_let_go),
 		TEST(starttls_without_certificates_is_a_failure),

@@ -404,6 +404,22 @@ static void a_client_that_never_acknowledges_is_cut(void **state)
 	client_free(c);
 }
 
+static void a_stanza_that_is_too_big_is_handled_when_it_is_refused(void **state)
+{
+	struct client *c = managed();
+	const char *text;
+
+	(void)state;
+	client_send(c, SAID("1"));
+	client_send(c, filled("<message to='bob@localhost' id='2'><body>", "</body></message>", 262145));
+	client_send(c, R);
+	world_pass(w, 60000); /* its rate */
+	text = client_read(c);
+	assert_has(text, "<stanza-too-big ");
+	assert_has(text, "<a xmlns='" SM "' h='2'/>");
+	client_free(c);
+}
+
 /* --- a lost line --- */
 
 static void a_session_is_resumed_and_its_shard_hardly_notices(void **state)
@@ -776,6 +792,7 @@ int main(void)
 		TEST(an_h_that_is_none_ends_the_stream, setup),
 		TEST(h_wraps, quiet),
 		TEST(a_client_that_never_acknowledges_is_cut, tight),
+		TEST(a_stanza_that_is_too_big_is_handled_when_it_is_refused, quiet),
 		TEST(a_session_is_resumed_and_its_shard_hardly_notices, quiet),
 		TEST(a_session_is_resumed_again_and_again, quiet),
 		TEST(a_resumed_client_is_asked_for_what_it_got_again, setup),

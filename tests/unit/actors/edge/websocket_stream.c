@@ -1,6 +1,8 @@
 /* WebSocket conversations (RFC 7395): handshake, literal framing elements, limits, pings, the visitor cookie. */
 #include "world.h"
 
+#include "runtime/metric.h"
+
 #include <stdio.h>
 
 #include "runtime/actor/engine.h"
@@ -50,11 +52,16 @@ static size_t frame(char *out, unsigned opcode, const char *payload)
 	out[0] = (char)(0x80 | opcode);
 	if (n < 126) {
 		out[1] = (char)(0x80 | n);
-	} else {
+	} else if (n < 65536) {
 		out[1] = (char)(0x80 | 126);
 		out[2] = (char)(n >> 8);
 		out[3] = (char)n;
 		head = 4;
+	} else {
+		out[1] = (char)(0x80 | 127);
+		for (int i = 0; i < 8; i++)
+			out[2 + i] = (char)((uint64_t)n >> (8 * (7 - i)));
+		head = 10;
 	}
 	memset(out + head, 0, 4);
 	memcpy(out + head + 4, payload, n);
@@ -63,7 +70,7 @@ static size_t frame(char *out, unsigned opcode, const char *payload)
 
 static void say(struct client *c, const char *text)
 {
-	char bytes[32768];
+	static char bytes[100000];
 
 	client_send_bytes(c, bytes, frame(bytes, 1, text));
 }
@@ -248,6 +255,57 @@ static void messages_over_the_limit_are_cut_at_their_head(void **state)
 	client_free(c);
 }
 
+static void a_message_over_the_limit_is_refused_alone_after_login(void **state)
+{
+	struct client *c = bound();
+	char expected[300];
+
+	(void)state;
+	say(c, filled("<message xmlns='jabber:client' to='bob@localhost' id='m1'><body>", "</body></message>", 16385));
+	(void)snprintf(expected, sizeof(expected), "<message xmlns='jabber:client' from='bob@localhost' to='%s' type='error' id='m1'><error "
+						   "type='modify'>", w->full);
+	assert_has(hear(c), expected);
+	assert_string_equal(world_log(w), "");
+	say(c, filled("<message xmlns='jabber:client' to='bob@localhost'/>", "", 16384 + 65536));
+	world_pass(w, 30000);
+	assert_has(hear(c), "<stanza-too-big ");
+	say(c, "<message xmlns='jabber:client' to='bob@localhost'><body>x</body></message>");
+	assert_has(world_log(w), "INBOUND");
+	say(c, filled("<message xmlns='jabber:client' to='bob@localhost'><body>", "</body></message>", 16384 + 65536 + 1));
+	assert_string_equal(hear(c), "[1009]\n");
+	assert_has(world_log(w), "CLOSED");
+	client_free(c);
+}
+
+static void a_start_tag_over_the_limit_ends_the_stream(void **state)
+{
+	struct client *c = bound();
+
+	(void)state;
+	say(c, filled("<message xmlns='jabber:client' to='", "'/>", 16500));
+	assert_has(hear(c), "<policy-violation");
+	client_free(c);
+}
+
+static void what_is_too_big_is_not_brought_again_by_a_resumption(void **state)
+{
+	struct client *c = bound();
+
+	(void)state;
+	say(c, "<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+	assert_has(hear(c), "<enabled");
+	say(c, filled("<message xmlns='jabber:client' id='m1'><body>", "</body></message>", 16385));
+	hear(c);
+	say(c, "<r xmlns='urn:xmpp:sm:3'/>");
+	assert_has(hear(c), "<a xmlns='urn:xmpp:sm:3' h='1'/>");
+	world_pass(w, 10000);
+	say(c, filled("<message xmlns='jabber:client'>", "</message>", 16384 + 65536 + 1));
+	assert_has(hear(c), "[1009]\n");
+	assert_has(world_log(w), "CLOSED");
+	assert_int_equal(metric_read(METRIC_sm_asleep), 0);
+	client_free(c);
+}
+
 static void frames_in_the_same_flight_as_the_request_count(void **state)
 {
 	struct client *c = client_new(w, CONFIG_COMPONENT_bosh);
@@ -414,6 +472,9 @@ int main(void)
 		TEST(errors_come_as_messages_before_the_close),
 		TEST(an_error_before_open_is_preceded_by_our_open),
 		TEST(messages_over_the_limit_are_cut_at_their_head),
+		TEST(a_message_over_the_limit_is_refused_alone_after_login),
+		TEST(a_start_tag_over_the_limit_ends_the_stream),
+		TEST(what_is_too_big_is_not_brought_again_by_a_resumption),
 		TEST(frames_in_the_same_flight_as_the_request_count),
 		TEST(bad_handshakes_are_refused),
 		TEST(a_port_of_its_own_takes_any_path_and_nothing_else),

@@ -345,6 +345,18 @@ unsigned count_of(const char *text, const char *part)
 	return n;
 }
 
+const char *filled(const char *before, const char *after, size_t n)
+{
+	static char text[300000];
+	size_t first = strlen(before), last = strlen(after);
+
+	assert_true(n < sizeof(text) && first + last <= n);
+	memcpy(text, before, first);
+	memset(text + first, 'a', n - first - last);
+	memcpy(text + n - last, after, last + 1);
+	return text;
+}
+
 const char *between(const char *text, const char *before, const char *after)
 {
 	static char found[4096];

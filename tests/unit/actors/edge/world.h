@@ -75,6 +75,9 @@ unsigned count_of(const char *text, const char *part);
 /* Between the first `before` and the next `after`; a static buffer. */
 const char *between(const char *text, const char *before, const char *after);
 
+/* `before`, letters, `after`: n bytes in all. Static, good until the next. */
+const char *filled(const char *before, const char *after, size_t n);
+
 /* --- TCP --- */
 #define HEAD "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' " \
 	     "to='localhost' version='1.0'>"

@@ -29,6 +29,12 @@ static void on_text(void *ctx, struct span message)
 	if (s->close_each)
 		websocket_close(s->w, 1000, s->out);
 }
+static void on_oversized(void *ctx, struct span begin)
+{
+	struct seen *s = ctx;
+
+	buf_addf(&s->texts, "too long, %zu kept: %.8s|", begin.n, begin.p);
+}
 static void on_pong(void *ctx)
 {
 	((struct seen *)ctx)->pongs++;
@@ -38,7 +44,7 @@ static void on_close(void *ctx, int code)
 	assert_int_equal(((struct seen *)ctx)->code, 0);
 	((struct seen *)ctx)->code = code;
 }
-static const struct websocket_events events = { on_text, on_pong, on_close };
+static const struct websocket_events events = { on_text, on_oversized, on_pong, on_close };
 
 /* A frame as a client sends it: first byte (FIN, RSV, opcode), payload, masked. */
 static void frame(struct buf *to, unsigned first, const void *payload, size_t n)
@@ -255,6 +261,43 @@ static void a_message_beyond_the_limit_is_refused_however_it_is_cut(void **state
 	buf_fini(&in);
 }
 
+static void a_text_beyond_the_limit_may_be_skipped(void **state)
+{
+	static const struct websocket_limits skipping = {
+		.message_bytes = 300, .skip_bytes = 1000, .fragments = 4, .pings_per_second = 1, .ping_burst = 3
+	};
+	static const struct {
+		unsigned opcode;
+		size_t first, second;
+		const char *texts;
+		int code;
+	} rows[] = {
+		{ 1, 200, 101, "too long, 300 kept: xxxxxxxx|next|", 0 },
+		{ 1, 500, 500, "too long, 300 kept: xxxxxxxx|next|", 0 },
+		{ 1, 500, 501, "", 1009 },
+		{ 2, 500, 100, "", 1003 },
+	};
+	char text[600];
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	for (size_t i = 0; i < ARRAY_LEN(rows) * ARRAY_LEN(pieces); i++) {
+		struct buf in = BUF_INIT, out = BUF_INIT;
+		struct seen s;
+
+		frame(&in, rows[i / ARRAY_LEN(pieces)].opcode, text, rows[i / ARRAY_LEN(pieces)].first);
+		frame(&in, 0x80, text, rows[i / ARRAY_LEN(pieces)].second);
+		frame(&in, 0x81, "next", 4);
+		start(&s, &skipping);
+		feed_all(&s, buf_span(&in), pieces[i % ARRAY_LEN(pieces)], &out);
+		assert_true(span_is(buf_span(&s.texts), rows[i / ARRAY_LEN(pieces)].texts));
+		assert_int_equal(s.code, rows[i / ARRAY_LEN(pieces)].code);
+		buf_fini(&in);
+		buf_fini(&out);
+		finish(&s);
+	}
+}
+
 static void pings_and_pongs_have_a_budget_that_grows_again(void **state)
 {
 	static const unsigned opcodes[] = { 0x89, 0x8a };
@@ -445,6 +488,7 @@ int main(void)
 		cmocka_unit_test(whole_and_fragmented_texts_arrive),
 		cmocka_unit_test(broken_frames_end_with_their_code),
 		cmocka_unit_test(a_message_beyond_the_limit_is_refused_however_it_is_cut),
+		cmocka_unit_test(a_text_beyond_the_limit_may_be_skipped),
 		cmocka_unit_test(pings_and_pongs_have_a_budget_that_grows_again),
 		cmocka_unit_test(a_stop_leaves_the_rest_to_the_caller),
 		cmocka_unit_test(nothing_is_shown_after_our_own_close),
