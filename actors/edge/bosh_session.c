@@ -105,7 +105,9 @@ void bosh_session_early(struct bosh_session *b, struct exchange *x)
 	struct list *at = &b->early;
 
 	x->session = b;
-	x->answer_by_ms = actor_now_ms() + b->wait_ms;
+	/* `wait` is no bound here: a client that lost the request before it sends that again only when it has waited so long
+	 * itself. One that never does is as inactive as one that sends nothing. */
+	x->answer_by_ms = actor_now_ms() + b->wait_ms + b->inactivity_ms;
 	LIST_EACH(it, &b->early) {
 		struct exchange *other = CONTAINER_OF(it, struct exchange, waiting);
 

@@ -184,10 +184,11 @@ class Attempt:
             pass  # it may be closed before all was sent
 
     def put_bosh(self, payload):
-        head, tail = self.client.body("\1").encode().split(b"\1")
-        request = language.post(self, head + named(payload) + tail)
         for thread in self.posts:  # as a page does: or the open poll and two more would pass the window
             thread.join(3)
+        # Only now: the poll must not wait for a number that is taken and not sent.
+        head, tail = self.client.body("\1").encode().split(b"\1")
+        request = language.post(self, head + named(payload) + tail)
         sent = threading.Event()
         thread = threading.Thread(target=self.post_bosh, args=(request, sent), daemon=True)
         thread.start()

@@ -420,7 +420,8 @@ class Bosh(Client):
             try:
                 self.receive(self.request(self.body(), self.polling))
             except (OSError, http.client.HTTPException, AttributeError):
-                return
+                break
+        self.polling.close()
 
     def close(self):
         self.post(self.body("<presence xmlns='jabber:client' type='unavailable'/>", type="terminate"))

@@ -177,6 +177,37 @@ static void rids_out_of_order_are_put_in_order(void **state)
 	client_free(second);
 }
 
+/* A client sends a lost request again when it has waited for `wait` itself: until then the one behind it is kept. */
+static void a_gap_may_be_filled_long_after(void **state)
+{
+	struct client *first = bound(""), *second = http(), *third;
+
+	(void)state;
+	post(second, 6, "", "<message xmlns='jabber:client' id='two'><body>x</body></message>");
+	world_pass(w, 60 * 1000 + 20 * 1000);
+	assert_string_equal(client_read(second), "");
+	third = http();
+	post(third, 5, "", "<message xmlns='jabber:client' id='one'><body>x</body></message>");
+	assert_has(world_log(w), "id='two'");
+	assert_has(client_read(third), "<body ");
+	client_free(first);
+	client_free(second);
+	client_free(third);
+}
+
+static void a_gap_that_stays_ends_the_session(void **state)
+{
+	struct client *first = bound(""), *second = http();
+
+	(void)state;
+	post(second, 6, "", "");
+	world_pass(w, 60 * 1000 + 31 * 1000);
+	assert_has(client_read(second), "condition='item-not-found'");
+	assert_has(world_log(w), "CLOSED");
+	client_free(first);
+	client_free(second);
+}
+
 static void a_repeated_rid_gets_the_same_bytes_and_is_not_processed_again(void **state)
 {
 	struct client *c = bound("");
@@ -676,6 +707,8 @@ int main(void)
 		TEST(a_held_request_is_released_by_time),
 		TEST(a_new_request_releases_the_held_one),
 		TEST(rids_out_of_order_are_put_in_order),
+		TEST(a_gap_may_be_filled_long_after),
+		TEST(a_gap_that_stays_ends_the_session),
 		TEST(a_repeated_rid_gets_the_same_bytes_and_is_not_processed_again),
 		TEST(a_held_rid_sent_again_takes_over),
 		TEST(a_lost_connection_loses_no_answer),
