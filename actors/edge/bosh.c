@@ -16,6 +16,7 @@
 #define RID_MAX ((1ull << 53) - 1)
 #define KEY_TEXT (2 * SHA_DIGEST_LENGTH)
 #define EMPTY_BURST 10
+#define BROWSER_CONNECTIONS 6u /* to one host: a page that sends all it has at once shows rids so far ahead, in any order */
 
 void bosh_refuse(struct exchange *x, const char *condition)
 {
@@ -275,6 +276,12 @@ void bosh_advance(struct bosh_session *b)
 	bosh_session_later(b);
 }
 
+static void refuse_and_end(struct bosh_session *b, struct exchange *x, const char *condition)
+{
+	bosh_refuse(x, condition);
+	bosh_session_over(b, CLOSE_ERROR, condition, NULL);
+}
+
 static void repeat(struct bosh_session *b, struct exchange *x)
 {
 	struct exchange *held = bosh_session_held(b, x->rid);
@@ -282,15 +289,13 @@ static void repeat(struct bosh_session *b, struct exchange *x)
 	const char *key = held ? held->key : row ? row->key : NULL;
 
 	if (key && !key_fits(key, attr(x->wrapper, "key"))) {
-		bosh_refuse(x, "item-not-found");
-		bosh_session_over(b, CLOSE_ERROR, "item-not-found", NULL);
+		refuse_and_end(b, x, "item-not-found");
 	} else if (held) {
 		bosh_session_replace(b, held, x);
 	} else if (row) {
 		bosh_answer_send(b, row, x);
 	} else {
-		bosh_refuse(x, "item-not-found");
-		bosh_session_over(b, CLOSE_ERROR, "item-not-found", NULL);
+		refuse_and_end(b, x, "item-not-found");
 	}
 }
 
@@ -299,6 +304,43 @@ static void hand_cookies(struct bosh_session *b, struct exchange *x)
 {
 	login_cookies(&b->s, buf_span(&x->cookies));
 	buf_fini(&x->cookies);
+}
+
+static unsigned live(const struct list *l, uint64_t but)
+{
+	unsigned n = 0;
+
+	LIST_EACH(it, l) {
+		const struct exchange *x = CONTAINER_OF(it, struct exchange, waiting);
+
+		n += x->conn && x->rid != but;
+	}
+	return n;
+}
+
+/* XEP-0124 11: more new requests than `requests` without an answer to any; one that pauses or terminates may be one more.
+ * Those of lost connections do not count: the client has given them up. */
+static bool too_many_at_once(const struct bosh_session *b, const struct exchange *x)
+{
+	if (attr(x->wrapper, "pause").p || span_is(attr(x->wrapper, "type"), "terminate"))
+		return false;
+	return live(&b->held, x->rid) + live(&b->early, x->rid) + 1 > b->window;
+}
+
+/* A new rid that the session has no place for. False: it has. */
+static bool beyond_window(struct bosh_session *b, struct exchange *x)
+{
+	uint64_t ahead = x->rid - b->rid;
+
+	if (ahead > b->window + BROWSER_CONNECTIONS) {
+		refuse_and_end(b, x, "item-not-found"); /* XEP-0124 14: no number of this session */
+	} else if (ahead > b->window || too_many_at_once(b, x)) {
+		metric_inc(METRIC_limits_hit);
+		refuse_and_end(b, x, "policy-violation");
+	} else {
+		return false;
+	}
+	return true;
 }
 
 static void take(struct bosh_session *b, struct exchange *x)
@@ -313,11 +355,8 @@ static void take(struct bosh_session *b, struct exchange *x)
 		repeat(b, x);
 		return;
 	}
-	if (x->rid > b->rid + b->window) {
-		bosh_refuse(x, "item-not-found");
-		bosh_session_over(b, CLOSE_ERROR, "item-not-found", NULL);
+	if (beyond_window(b, x))
 		return;
-	}
 	b->s.heard_ms = actor_now_ms();
 	bosh_session_early(b, x);
 	bosh_advance(b);

@@ -263,19 +263,86 @@ static void a_lost_connection_loses_no_answer(void **state)
 
 static void rids_outside_the_window_end_the_session(void **state)
 {
-	static const unsigned rids[] = { 10, 7, 1 };
+	static const struct {
+		unsigned rid;
+		const char *condition;
+	} rows[] = {
+		{ 1, "item-not-found" },   { 13, "item-not-found" },  { 4000, "item-not-found" },
+		{ 7, "policy-violation" }, { 12, "policy-violation" }, /* the others are on their way: more than two at once */
+	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rids); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct client *c = bound("");
+		char expected[80];
 
-		post(c, rids[i], "", "");
-		assert_has(client_read(c), "type='terminate' condition='item-not-found'");
+		post(c, rows[i].rid, "", "");
+		(void)snprintf(expected, sizeof(expected), "type='terminate' condition='%s'", rows[i].condition);
+		assert_has(client_read(c), expected);
 		assert_has(world_log(w), "CLOSED session=");
 		post(c, 5, "", "");
 		assert_has(client_read(c), "type='terminate' condition='item-not-found'");
 		client_free(c);
 	}
+}
+
+/* Requests 5 and on, in one write; the last with more attributes. */
+static void post_at_once(struct client *c, unsigned count, const char *more)
+{
+	struct buf text = BUF_INIT;
+	char body[300], *all;
+
+	for (unsigned i = 0; i < count; i++) {
+		(void)snprintf(body, sizeof(body), "<body " BODY_NS " rid='%u' sid='%s' %s/>", 5 + i, sid, i + 1 == count ? more : "");
+		buf_addf(&text, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s", strlen(body), body);
+	}
+	all = buf_take_text(&text);
+	client_send(c, all);
+	free(all);
+}
+
+static void more_requests_at_once_than_allowed_are_a_violation(void **state)
+{
+	static const struct {
+		unsigned count;
+		const char *more;
+		bool ends, violates;
+	} rows[] = {
+		{ 2, "", false, false },
+		{ 3, "", true, true },
+		{ 6, "", true, true },
+		{ 3, "pause='60'", false, false },
+		{ 3, "type='terminate'", true, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct client *c = bound("");
+
+		post_at_once(c, rows[i].count, rows[i].more);
+		assert_int_equal(strstr(client_read(c), "condition='policy-violation'") != NULL, rows[i].violates);
+		assert_int_equal(strstr(world_log(w), "CLOSED") != NULL, rows[i].ends);
+		client_free(c);
+	}
+}
+
+/* What was given up does not count: a page that was left while it talked goes on in the next one. */
+static void requests_of_lost_connections_do_not_count(void **state)
+{
+	struct client *c = bound(""), *lost = http(), *next = http();
+
+	(void)state;
+	post(lost, 5, "", "");
+	client_drop(lost, CONN_END_CLOSED);
+	world_run(w);
+	post(next, 6, "", "");
+	client_read(next);
+	post(next, 7, "", "");
+	assert_lacks(client_read(next), "terminate");
+	assert_lacks(world_log(w), "CLOSED");
+	client_free(c);
+	client_free(lost);
+	client_free(next);
 }
 
 static void acknowledged_answers_confirm_their_messages(void **state)
@@ -713,6 +780,8 @@ int main(void)
 		TEST(a_held_rid_sent_again_takes_over),
 		TEST(a_lost_connection_loses_no_answer),
 		TEST(rids_outside_the_window_end_the_session),
+		TEST(more_requests_at_once_than_allowed_are_a_violation),
+		TEST(requests_of_lost_connections_do_not_count),
 		TEST(acknowledged_answers_confirm_their_messages),
 		TEST(without_negotiated_acks_the_window_proves_receipt),
 		TEST(unacknowledged_messages_go_back_when_the_session_ends),
