@@ -439,27 +439,60 @@ static void refuse_body(struct exchange *x, enum stream_error error)
 	bosh_refuse(x, error == STREAM_ERROR_POLICY_VIOLATION ? "policy-violation" : "bad-request");
 }
 
+static const struct regime *regime_of(struct edge *e, const struct stanza *w, struct bosh_session **session)
+{
+	*session = bosh_session_find(e, attr(w, "sid"));
+	return *session ? (*session)->s.regime : &e->shared->regimes[REGIME_PREAUTH];
+}
+
+/* Under `used` the body broke a limit: what session it is of, and whether that one may send it. On another worker only the
+ * top is needed, to send it there. */
+static bool read_again(struct exchange *x, struct span body, const struct regime *used, struct stanza **out,
+		       struct bosh_session **session)
+{
+	struct edge *e = x->conn->c.edge;
+	const struct regime *own;
+	struct stanza *head;
+	enum stream_error error =
+		xml_parse_head(e->pool, body, &e->shared->regimes[REGIME_PREAUTH].body, &head);
+
+	if (error == STREAM_ERROR_NONE && worker_of(e, attr(head, "sid")) != e->worker) {
+		*out = head;
+		return true;
+	}
+	if (error == STREAM_ERROR_NONE) {
+		own = regime_of(e, head, session);
+		x->conn->regime = own;
+		error = own->name > used->name ? parse(e, own, body, out) : STREAM_ERROR_POLICY_VIOLATION;
+		stanza_unref(head);
+	}
+	if (error == STREAM_ERROR_NONE)
+		return true;
+	refuse_body(x, error);
+	if (*session)
+		bosh_session_over(*session, CLOSE_ERROR, "policy-violation", NULL);
+	return false;
+}
+
 /* Parses under the limits of the session last seen on this connection. Which session it really is for only the body
- * tells: when it is too big for those limits, or its own are stricter, it is parsed once more. */
+ * tells: when it is too big for those limits, its top alone is read first; when its own are stricter, it is parsed once
+ * more. Nothing is ever parsed under wider limits than those of a session that is there. */
 static bool read_wrapper(struct exchange *x, struct span body, struct stanza **out, struct bosh_session **session)
 {
 	struct http_conn *h = x->conn;
 	struct edge *e = h->c.edge;
-	const struct regime *all = e->shared->regimes, *used = h->regime, *own;
+	const struct regime *used = h->regime, *own;
 	enum stream_error error = parse(e, used, body, out);
 
-	if (error == STREAM_ERROR_POLICY_VIOLATION && used->name != REGIME_ROBOT) {
-		used = &all[REGIME_ROBOT];
-		error = parse(e, used, body, out);
-	}
+	if (error == STREAM_ERROR_POLICY_VIOLATION)
+		return read_again(x, body, used, out, session);
 	if (error != STREAM_ERROR_NONE) {
 		refuse_body(x, error);
 		return false;
 	}
 	if (worker_of(e, attr(*out, "sid")) != e->worker)
 		return true; /* its own worker looks closer */
-	*session = bosh_session_find(e, attr(*out, "sid"));
-	own = *session ? (*session)->s.regime : &all[REGIME_PREAUTH];
+	own = regime_of(e, *out, session);
 	h->regime = own;
 	if (own->name >= used->name)
 		return true;

@@ -546,6 +546,27 @@ static void a_stanza_that_is_too_big_is_refused_alone(void **state)
 	client_free(c);
 }
 
+/* On a connection that has not seen the session: its sid says what may come. */
+static void a_new_connection_takes_what_the_session_may_send(void **state)
+{
+	struct client *first = bound(""), *second = http(), *third = http();
+
+	(void)state;
+	post(second, 5, "", filled("<message xmlns='jabber:client' to='bob@localhost'><body>", "</body></message>", 15000));
+	assert_has(world_log(w), "INBOUND");
+	http_post(third, filled("<body " BODY_NS " rid='1' to='localhost'>", "</body>", 15000), NULL);
+	assert_has(client_read(third), "condition='policy-violation'");
+	client_free(third);
+	third = http();
+	world_pass(w, 10000);
+	post(third, 6, "", filled("<message xmlns='jabber:client' to='bob@localhost'><body>", "</body></message>", 70000));
+	assert_has(client_read(third), "condition='policy-violation'");
+	assert_has(world_log(w), "CLOSED");
+	client_free(first);
+	client_free(second);
+	client_free(third);
+}
+
 static void limits_before_login_hold_for_bodies_too(void **state)
 {
 	struct client *c = http();
@@ -794,6 +815,7 @@ int main(void)
 		TEST(a_stream_error_waits_for_a_client_that_is_away),
 		TEST(bad_payload_ends_the_session),
 		TEST(limits_before_login_hold_for_bodies_too),
+		TEST(a_new_connection_takes_what_the_session_may_send),
 		TEST(a_stanza_that_is_too_big_is_refused_alone),
 		TEST(a_key_sequence_is_checked),
 		TEST(a_repeat_without_its_key_shows_nothing),
