@@ -121,6 +121,23 @@ void connection_admitted(struct edge_connection *c)
 	throttle_release(c->edge->shared->throttle, THROTTLE_UNAUTH, conn_peer(c->conn));
 }
 
+bool connection_expects_login(struct edge_connection *c)
+{
+	struct edge *e = c->edge;
+
+	if (c->counts_unauthenticated)
+		return true;
+	if (!throttle_take(e->shared->throttle, THROTTLE_UNAUTH, conn_peer(c->conn))) {
+		metric_inc(METRIC_limits_hit);
+		return false;
+	}
+	c->counts_unauthenticated = true;
+	list_push_back(&e->unauthenticated, &c->unauthenticated);
+	e->unauthenticated_count++;
+	make_room(e);
+	return true;
+}
+
 void connection_leave(struct edge_connection *c, unsigned worker)
 {
 	ASSERT(!c->is_leaving && worker != c->edge->worker);

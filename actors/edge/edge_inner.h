@@ -104,6 +104,8 @@ void connection_init(struct edge_connection *c, const struct connection_kind *ki
 void connection_succeed(struct edge_connection *from, struct edge_connection *to);
 /* No longer one of the strangers that limits before login count: it has logged in or, over HTTP, sent a whole request. */
 void connection_admitted(struct edge_connection *c);
+/* One of them again: an HTTP connection that becomes a WebSocket, on which nobody has logged in. False: too many. */
+bool connection_expects_login(struct edge_connection *c);
 /* Moves to another worker at the end of the turn; nothing is read until it is there. */
 void connection_leave(struct edge_connection *c, unsigned worker);
 /* Frees it, socket and all. */

@@ -389,6 +389,10 @@ bool websocket_stream_upgrade(struct http_conn *h, struct exchange *x, const str
 		exchange_answer_last(x, 400, NULL, SPAN_NONE, SPAN_NONE);
 		return false;
 	}
+	if (!connection_expects_login(&h->c)) { /* an earlier request on it had made it one of those that do not count */
+		exchange_answer_last(x, 503, NULL, SPAN_NONE, SPAN_NONE);
+		return false;
+	}
 	w = ws_new(h);
 	choose_cookie(&w->s, r, &extra);
 	status = websocket_accept(r, "xmpp", buf_span(&extra), &answer);

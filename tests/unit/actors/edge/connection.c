@@ -41,10 +41,39 @@ static int teardown(void **state)
 	return 0;
 }
 
+#define UPGRADE \
+	"GET /xmpp-websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" \
+	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: xmpp\r\n\r\n"
+
 static void log_in(struct client *c)
 {
 	client_send(c, HEAD ANONYMOUS_AUTH HEAD BIND_IQ);
 	assert_has(client_read(c), "<jid>");
+}
+
+/* A request first does not make room for one more: on a WebSocket somebody has to log in. */
+static void a_websocket_counts_as_a_stranger_whatever_came_before(void **state)
+{
+	struct client *all[4];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		all[i] = client_new(w, CONFIG_COMPONENT_bosh);
+		http_get(all[i], "/healthz", NULL);
+		assert_has(client_read(all[i]), " 200 ");
+	}
+	all[3] = client_new(w, CONFIG_COMPONENT_c2s);
+	for (int i = 0; i < 3; i++) {
+		client_send(all[i], UPGRADE);
+		assert_has(client_read(all[i]), i < 2 ? " 101 " : " 503 ");
+	}
+	assert_int_equal(w->edges[0]->unauthenticated_count, 3);
+	for (int i = 0; i < 4; i++) {
+		if (all[i]->conn)
+			client_drop(all[i], CONN_END_CLOSED);
+		client_free(all[i]);
+	}
+	assert_int_equal(w->edges[0]->unauthenticated_count, 0);
 }
 
 static void connections_of_an_address_are_limited_before_and_after_login(void **state)
@@ -171,6 +200,7 @@ int main(void)
 #define WITH(name, start_it) cmocka_unit_test_setup_teardown(name, start_it, teardown)
 	const struct CMUnitTest tests[] = {
 		WITH(connections_of_an_address_are_limited_before_and_after_login, setup),
+		WITH(a_websocket_counts_as_a_stranger_whatever_came_before, setup),
 		WITH(a_whole_http_request_counts_like_a_login, setup),
 		WITH(an_address_connects_at_a_rate, setup_rate),
 		WITH(the_oldest_stranger_makes_room, setup_total),
