@@ -97,10 +97,14 @@
       return true;
     }
 
-    // Returns the id, so that the page can mark a message that comes back.
+    // Returns the id, so that the page can mark a message that comes back. What is sent is taken in order: when the ping
+    // behind it is answered, in whatever way, the server has it ('confirmed').
     send(to, text) {
       const id = this.connection.getUniqueId('m');
       this.connection.send($msg({ to, type: 'chat', id }).c('body').t(text).up().c('active', { xmlns: NS_CHATSTATES }));
+      const ping = $iq({ type: 'get', to: Strophe.getDomainFromJid(this.connection.jid) }).c('ping', { xmlns: 'urn:xmpp:ping' });
+      const confirmed = (answer) => { if (answer) this.emit('confirmed', id); };
+      this.connection.sendIQ(ping, confirmed, confirmed);
       return id;
     }
 
@@ -117,7 +121,7 @@
   class Log {
     constructor(element) { this.element = element; }
 
-    add({ text, mine, note, at, id }) {
+    add({ text, mine, note, at, id, open }) {
       const line = document.createElement('div');
       line.className = 'sb-line' + (mine ? ' sb-mine' : '') + (note ? ' sb-note' : '');
       if (id) line.dataset.id = id;
@@ -130,7 +134,20 @@
       }
       this.element.append(line);
       this.element.scrollTop = this.element.scrollHeight;
+      if (open) this.doubt(id);
       return line;
+    }
+
+    find(id) { return this.element.querySelector('[data-id="' + CSS.escape(id || '') + '"]'); }
+
+    // The connection ended before the server said that it has this line.
+    doubt(id) {
+      const line = this.find(id);
+      if (!line || line.classList.contains('sb-unsure')) return;
+      line.classList.add('sb-unsure');
+      const mark = document.createElement('small');
+      mark.textContent = SwitchboardWords.text('unsure');
+      line.append(mark);
     }
 
     clear() { this.element.replaceChildren(); }

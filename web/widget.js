@@ -43,7 +43,8 @@
       this.restore();
       this.client = new SwitchboardChat.Client(tag.dataset.service || new URL('/http-bind', base).href);
       this.client.addEventListener('online', () => { this.online = true; this.refresh(); });
-      this.client.addEventListener('offline', () => { this.online = false; this.refresh(); });
+      this.client.addEventListener('offline', () => { this.online = false; this.doubt(); this.refresh(); });
+      this.client.addEventListener('confirmed', (e) => this.confirm(e.detail));
       this.client.addEventListener('roster', (e) => this.onRoster(e.detail));
       this.client.addEventListener('item', (e) => { if (!e.detail.removed) this.onRoster([e.detail]); });
       this.client.addEventListener('message', (e) => this.onMessage(e.detail));
@@ -139,7 +140,7 @@
 
     onMessage(m) {
       if (m.error) {
-        const line = this.logElement.querySelector('[data-id="' + CSS.escape(m.id || '') + '"]');
+        const line = this.log.find(m.id);
         if (line) line.classList.add('sb-failed');
         this.log.add({ text: SwitchboardWords.text('failed') + m.error, note: true });
         return;
@@ -160,16 +161,28 @@
         return;
       }
       const id = this.client.send(this.owner.jid, text);
-      this.keep({ text, mine: true, at: new Date(), id });
+      this.keep({ text, mine: true, at: new Date(), id, open: true });
       this.input.value = '';
+    }
+
+    // A line is open until the server has it; one that is open when the connection or the page ends may be lost.
+    confirm(id) {
+      for (const line of this.lines) if (line.id === id) delete line.open;
+      this.store();
+    }
+
+    doubt() {
+      for (const line of this.lines) if (line.open) this.log.doubt(line.id);
     }
 
     // The visible history lives in this tab, so that a refresh shows what was said.
     keep(line) {
-      this.log.add(line);
+      this.log.add({ ...line, open: false });
       this.lines.push({ ...line, at: line.at.getTime() });
-      sessionStorage.setItem(this.storage, JSON.stringify(this.lines.slice(-200)));
+      this.store();
     }
+
+    store() { sessionStorage.setItem(this.storage, JSON.stringify(this.lines.slice(-200))); }
 
     restore() {
       this.lines = JSON.parse(sessionStorage.getItem(this.storage) || '[]');

@@ -103,6 +103,20 @@ await seat.locator('#visitors button').first().click({ timeout: 15000 });
 await said(seat, '#log', 'Please call me: 5551234');
 must(true, 'the seat that comes gets the message that was left');
 
+// the connection ends before the server has what was written
+must(await visitor.locator('#sb-log .sb-unsure').count() === 0, 'what the server has is not in doubt');
+const END = "<body xmlns='http://jabber.org/protocol/httpbind' type='terminate' condition='item-not-found'/>";
+await visitor.route('**/http-bind', (route) => route.fulfill({ status: 200, contentType: 'text/xml', body: END }));
+await write(visitor, 'words into the void');
+await visitor.locator('#sb-log .sb-unsure', { hasText: 'words into the void' }).waitFor({ timeout: 20000 });
+await visitor.unroute('**/http-bind');
+await visitor.reload();
+await visitor.locator('#sb-log .sb-unsure', { hasText: 'words into the void' }).waitFor({ timeout: 20000 });
+must(await visitor.locator('#sb-log .sb-unsure').count() === 1, 'a line that may be lost is marked, after a refresh too');
+await write(visitor, 'I am here again');
+await said(seat, '#log', 'I am here again');
+must(await visitor.locator('#sb-log .sb-unsure').count() === 1, 'the next one is not');
+
 // the visitor leaves
 await visitor.context().close();
 await said(seat, '#log', '断开');
