@@ -166,7 +166,8 @@ bool sasl_decode(struct span text, struct buf *out)
 	if (text.n % 4 != 0)
 		return false;
 	for (size_t i = 0; i < text.n; i += 4) {
-		unsigned pad = i + 4 == text.n ? (text.p[i + 3] == '=') + (text.p[i + 2] == '=' && text.p[i + 3] == '=') : 0;
+		bool last = i + 4 == text.n && text.p[i + 3] == '=';
+		unsigned pad = last ? 1 + (text.p[i + 2] == '=') : 0;
 		uint32_t word = 0;
 		char bytes[3];
 

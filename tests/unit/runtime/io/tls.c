@@ -22,7 +22,7 @@ static struct tls_store *open_for(const char *one, const char *other, char **err
 {
 	const char *names[2] = { one, other };
 	const char *directories[1] = { cert_directory };
-	struct tls_names hosts = { names, (one != NULL) + (other != NULL) };
+	struct tls_names hosts = { names, one && other ? 2 : one || other };
 
 	return tls_store_open(directories, 1, "default", &hosts, error);
 }

@@ -455,13 +455,17 @@ static void second_messages_are_read_or_refused(void **state)
 		buf_add(&out, "", 1);
 		make_final(&c, (struct span){ out.base + out.start, buf_len(&out) - 1 }, "");
 		buf_add(&c.final, "", 1);
-		for (const char *p = rows[i].form; *p; p++)
-			if (p[0] == '%' && p[1] == 'r' && p++)
+		for (size_t k = 0; k < strlen(rows[i].form); k++) {
+			const char *p = rows[i].form + k;
+
+			if (strncmp(p, "%r", 2) == 0)
 				buf_addf(&message, "clientnonce%s", context.nonce);
-			else if (p[0] == '%' && p[1] == 's' && p++)
+			else if (strncmp(p, "%s", 2) == 0)
 				buf_add_text(&message, strstr(c.final.base + c.final.start, ",p=") + 3);
 			else
 				buf_add(&message, p, 1);
+			k += *p == '%';
+		}
 		buf_clear(&out);
 		expect_failure(&x, sasl_respond(&x, buf_len(&message) ? buf_span(&message) : SPAN_NONE, &out), rows[i].failure,
 			       rows[i].form);
