@@ -23,6 +23,7 @@ struct tls_set {
 	SSL_CTX *fallback; /* one of contexts */
 	tls_report_f *report; /* while it is made: where remarks go */
 	void *report_ctx;
+	struct tls_tickets *tickets;
 };
 
 struct tls_store {
@@ -30,6 +31,7 @@ struct tls_store {
 	struct tls_set *set;
 	char **directories, **hosts; /* copies; hosts[0] is the default's name */
 	size_t directory_count, host_count;
+	struct tls_tickets *tickets; /* outlive a reload: clients resume across it */
 };
 
 /* --- sets --- */
@@ -43,6 +45,7 @@ void tls_unhold(struct tls_set *set)
 	for (size_t i = 0; i < set->count; i++)
 		SSL_CTX_free(set->contexts[i]);
 	free(set->contexts);
+	tls_tickets_unhold(set->tickets);
 	free(set);
 }
 
@@ -228,6 +231,7 @@ static SSL_CTX *add_file(struct tls_set *set, const char *path, const char *host
 	SSL_CTX_set_tlsext_servername_callback(ctx, acknowledge_name);
 	SSL_CTX_set_tlsext_servername_arg(ctx, set);
 	SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
+	tls_tickets_use(set->tickets, ctx);
 	set->contexts[set->count++] = ctx;
 	name_by_certificate(set, ctx);
 	tls_context_remark(path, ctx, set->report, set->report_ctx);
@@ -268,21 +272,22 @@ static void to_log(void *ctx, bool fatal, const char *text)
 	LOG_WARNING("tls", "%s", text);
 }
 
-static struct tls_set *new_set(size_t hosts)
+static struct tls_set *new_set(const struct tls_store *s)
 {
 	struct tls_set *set = xcalloc(1, sizeof(*set));
 
 	set->users = 1;
 	set->report = to_log;
 	set->by_name = map_new();
-	set->contexts = xcalloc(hosts, sizeof(SSL_CTX *));
+	set->tickets = tls_tickets_hold(s->tickets);
+	set->contexts = xcalloc(s->host_count, sizeof(SSL_CTX *));
 	return set;
 }
 
 /* NULL and *error when any file is unusable. */
 static struct tls_set *read_all(const struct tls_store *s, char **error)
 {
-	struct tls_set *set = new_set(s->host_count);
+	struct tls_set *set = new_set(s);
 	SSL_CTX **chosen = xcalloc(s->host_count, sizeof(SSL_CTX *));
 
 	/* First what is there, then what is missing and may be covered by it. */
@@ -329,6 +334,7 @@ static struct tls_store *new_store(const char *const *directories, size_t count,
 	struct tls_store *s = xcalloc(1, sizeof(*s));
 
 	pthread_mutex_init(&s->lock, NULL);
+	s->tickets = tls_tickets_new();
 	s->directories = copy_texts(directories, count);
 	s->directory_count = count;
 	s->hosts = xcalloc(hosts->count + 1, sizeof(*s->hosts));
@@ -377,7 +383,7 @@ const char *tls_store_look(const char *const *directories, size_t count, const c
 			   tls_report_f *report, void *ctx)
 {
 	struct tls_store *s = new_store(directories, count, default_name, hosts);
-	struct tls_set *set = new_set(s->host_count);
+	struct tls_set *set = new_set(s);
 	bool *there = xcalloc(s->host_count, sizeof(*there));
 	const char *missing, *given = NULL;
 
@@ -416,6 +422,7 @@ void tls_store_free(struct tls_store *s)
 	if (!s)
 		return;
 	tls_unhold(s->set); /* NULL: only looked */
+	tls_tickets_unhold(s->tickets);
 	for (size_t i = 0; i < s->directory_count; i++)
 		free(s->directories[i]);
 	for (size_t i = 0; i < s->host_count; i++)

@@ -1,8 +1,9 @@
 #pragma once
 /* Certificates and TLS contexts (OpenSSL 3): one PEM file (certificate chain and key) for each name in a directory,
  * plus a default; self-signed ones are made where missing, never overwritten. TLS 1.2 and 1.3 only, no renegotiation,
- * no compression, no early data, release buffers (reliability 7c). A store is shared by all workers: reload builds new
- * contexts and swaps a counted pointer, live connections keep theirs. */
+ * no compression, no early data, release buffers, session tickets under keys that change every 12 hours (reliability
+ * 7c). A store is shared by all workers: reload builds new contexts and swaps a counted pointer, live connections keep
+ * theirs. */
 #include "runtime/mem/span.h"
 #include "runtime/status.h"
 

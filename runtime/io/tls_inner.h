@@ -19,6 +19,14 @@ SSL_CTX *tls_context_read(const char *path, const char *host, char **error);
 /* What its operator should know of a certificate that can be used: expiry, a key everybody can read. */
 void tls_context_remark(const char *path, SSL_CTX *tls, tls_report_f *report, void *ctx);
 
+/* --- tls_ticket.c: keys of session tickets, counted, changed every 12 hours --- */
+struct tls_tickets;
+struct tls_tickets *tls_tickets_new(void);
+struct tls_tickets *tls_tickets_hold(struct tls_tickets *t);
+void tls_tickets_unhold(struct tls_tickets *t); /* NULL does nothing */
+/* Seals the context's tickets; the caller keeps `t` for as long as the context makes handshakes. */
+void tls_tickets_use(struct tls_tickets *t, SSL_CTX *ctx);
+
 /* --- tls_make.c --- */
 /* Makes a self-signed certificate for `host` at `path`, unless there is a file already; its directory is made too.
  * NULL, or a text that names the file. */

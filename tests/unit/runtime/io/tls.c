@@ -49,25 +49,6 @@ static void expect_problem(const char *file, const char *what)
 	assert_int_equal(ERR_peek_error(), 0);
 }
 
-/* Carries bytes between the two until neither gets on. */
-static void shake_hands(SSL *client, SSL *server)
-{
-	BIO *ours, *theirs;
-
-	assert_true(BIO_new_bio_pair(&ours, 0, &theirs, 0));
-	SSL_set_bio(client, ours, ours);
-	SSL_set_bio(server, theirs, theirs);
-	for (int i = 0; i < 10; i++) {
-		char byte;
-
-		SSL_do_handshake(client);
-		SSL_do_handshake(server);
-		if (SSL_is_init_finished(client) && SSL_is_init_finished(server))
-			SSL_read(client, &byte, 1); /* the ticket */
-	}
-	ERR_clear_error();
-}
-
 /* What a client that asks for `host` is shown. */
 static const char *shown(struct tls_store *s, const char *host)
 {
