@@ -16,6 +16,7 @@
 #include "runtime/log.h"
 #include "runtime/metric.h"
 #include "runtime/outside.h"
+#include "runtime/process/notify.h"
 #include "xmpp/parser.h"
 
 #define DEFAULT_FILE "etc/init.properties"
@@ -256,6 +257,7 @@ static void drain(const struct server *server, const sigset_t *signals)
 	uint64_t deadline = outside_mono_ms() + (uint64_t)server->conf->shutdown_timeout * 1000;
 	const struct timespec poll = { 0, 20 * 1000 * 1000 };
 
+	notify_send("STOPPING=1");
 	LOG_INFO("main", "stopping: telling %lld connections", (long long)metric_read(METRIC_connections_open));
 	topology_shutdown(server);
 	while (metric_read(METRIC_connections_open) > 0 && outside_mono_ms() < deadline) {
@@ -286,6 +288,8 @@ static int run(const struct command_line *line, struct config *conf)
 	log_set_level((enum log_level)conf->log_level);
 	log_open(*conf->log_file ? conf->log_file : NULL);
 	log_start_writer();
+	if (!notify_open())
+		LOG_WARNING("main", "the service manager cannot be reached at $NOTIFY_SOCKET: %s", strerror(errno));
 	engine_init(&(struct engine_options){ .workers = (unsigned)conf->workers });
 	error = topology_raise(conf, &server);
 	if (error) {
@@ -300,15 +304,20 @@ static int run(const struct command_line *line, struct config *conf)
 			    strerror(errno));
 	puts("switchboard ready");
 	fflush(stdout);
+	notify_send("READY=1");
 	while (number != SIGTERM && number != SIGINT) {
 		sigwait(&signals, &number);
-		if (number == SIGHUP)
+		if (number == SIGHUP) {
+			notify_reloading();
 			reload(line, &server);
+			notify_send("READY=1");
+		}
 	}
 	drain(&server, &signals);
 	engine_stop();
 	topology_lower(&server);
 	LOG_INFO("main", "stopped");
+	notify_close();
 	log_stop_writer();
 	return 0;
 }

@@ -1,0 +1,81 @@
+"""The server as a service manager starts it: it says on a datagram socket when it is ready. Nothing of the server's
+standard files is needed, so tests may do with them what they like.
+
+    with Managed("basic-conf/workers[I]=2", env={"WATCHDOG_USEC": "1000000"}) as server:
+        server.wait_for("WATCHDOG=1")
+"""
+import os
+import socket
+import subprocess
+import time
+
+from server import BINARY, Server
+
+
+class Managed(Server):
+    def __init__(self, *lines, env=None, wait=True, command=None, preexec=None, stderr=None, **others):
+        super().__init__(*lines, **others)
+        self.env = env or {}
+        self.wait = wait
+        self.command_line = command or (lambda words: words)  # may put other words in front
+        self.preexec = preexec
+        self.stderr = stderr  # a descriptor; None = the log file
+
+    def start(self):
+        self.log_path = os.path.join(self.dir, "log")
+        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        path = os.path.join(self.dir, "notify")
+        if os.path.exists(path):
+            os.unlink(path)
+        self.manager.bind(path)
+        os.chmod(path, 0o777)
+        env = dict(os.environ, NOTIFY_SOCKET=path, **self.env)
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(self.command_line([BINARY, "--property-file", self.conf]), env=env,
+                                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                            stderr=log if self.stderr is None else self.stderr,
+                                            preexec_fn=self.preexec, cwd=self.dir)
+        if self.wait:
+            self.wait_for("READY=1")
+
+    def wait_for(self, line, timeout=30):
+        """Takes notices until one has the line; returns it as a dictionary."""
+        deadline = time.monotonic() + timeout
+        while True:
+            self.manager.settimeout(max(0.01, deadline - time.monotonic()))
+            try:
+                notice = self.manager.recv(4096).decode().splitlines()
+            except socket.timeout:
+                raise AssertionError("no %s within %s s (exit code %s):\n%s" % (line, timeout, self.process.poll(),
+                                                                               self.log()[-4000:])) from None
+            if line in notice:
+                return dict(pair.split("=", 1) for pair in notice)
+
+    def close_manager(self):
+        self.manager.close()
+        os.unlink(os.path.join(self.dir, "notify"))
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def status(self, field, thread=None):
+        """A line of /proc/PID/status (or of one thread), as words."""
+        path = "/proc/%d/status" % self.pid if thread is None else "/proc/%d/task/%s/status" % (self.pid, thread)
+        with open(path) as text:
+            return next(line.split()[1:] for line in text if line.startswith(field + ":"))
+
+    def threads(self):
+        return os.listdir("/proc/%d/task" % self.pid)
+
+    def __exit__(self, kind, value, trace):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.manager.close()
+        self.process = None  # what is left is the directory's business
+        super().__exit__(kind, value, trace)
