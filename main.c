@@ -17,6 +17,7 @@
 #include "runtime/metric.h"
 #include "runtime/outside.h"
 #include "runtime/process/notify.h"
+#include "runtime/process/privilege.h"
 #include "xmpp/parser.h"
 
 #define DEFAULT_FILE "etc/init.properties"
@@ -270,6 +271,32 @@ static void drain(const struct server *server, const sigset_t *signals)
 		LOG_WARNING("main", "some actors still had messages waiting at the end");
 }
 
+/* Before any file is made: files belong to the user the server runs as. */
+static bool change_user(const struct config *conf)
+{
+	char *error = privilege_drop(conf->run_user, conf->run_group);
+
+	umask(0077);
+	privilege_allow_dumps(conf->core_dumps);
+	if (error)
+		fprintf(stderr, "switchboard: cannot start: %s\n", error);
+	free(error);
+	return !error;
+}
+
+/* All that needs privileges or a path nobody will need again; then no way back. NULL, or what is wrong. */
+static char *raise_all(const struct config *conf, struct server *server)
+{
+	char *error = topology_raise(conf, server);
+
+	if (error)
+		return error;
+	if (!config_dump(conf, conf->config_dump_file))
+		LOG_WARNING("main", "the configuration dump %s cannot be written: %s", conf->config_dump_file,
+			    strerror(errno));
+	return privilege_seal();
+}
+
 static int run(const struct command_line *line, struct config *conf)
 {
 	struct server server;
@@ -283,25 +310,20 @@ static int run(const struct command_line *line, struct config *conf)
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	umask(0077);
 	raise_descriptor_limit();
 	log_set_level((enum log_level)conf->log_level);
 	log_open(*conf->log_file ? conf->log_file : NULL);
-	log_start_writer();
 	if (!notify_open())
 		LOG_WARNING("main", "the service manager cannot be reached at $NOTIFY_SOCKET: %s", strerror(errno));
 	engine_init(&(struct engine_options){ .workers = (unsigned)conf->workers });
-	error = topology_raise(conf, &server);
+	error = raise_all(conf, &server);
 	if (error) {
-		log_stop_writer();
 		fprintf(stderr, "switchboard: cannot start: %s\n", error);
 		free(error);
 		return 1;
 	}
+	log_start_writer(); /* the first thread: what holds for this one holds for all */
 	engine_start();
-	if (!config_dump(conf, conf->config_dump_file))
-		LOG_WARNING("main", "the configuration dump %s cannot be written: %s", conf->config_dump_file,
-			    strerror(errno));
 	puts("switchboard ready");
 	fflush(stdout);
 	notify_send("READY=1");
@@ -324,12 +346,14 @@ static int run(const struct command_line *line, struct config *conf)
 
 int main(int argc, char **argv)
 {
-	struct command_line line = parse_command_line(argc, argv);
+	struct command_line line;
 	struct config_problems problems = { 0 };
 	struct config *conf;
 	const char *missing = xml_library_problem();
 	int code;
 
+	privilege_open_standard_files();
+	line = parse_command_line(argc, argv);
 	if (line.reference && !line.misuse)
 		return print_reference(line.reference);
 	if (missing) {
@@ -347,16 +371,18 @@ int main(int argc, char **argv)
 		print_usage(stderr);
 		code = 2;
 	} else if (config_has_fatal(&problems) || line.check || line.rest >= argc) {
+		bool changed = change_user(conf); /* what the world allows is asked as that user */
+
 		if (line.check || line.rest >= argc)
 			config_check_outside(conf, &problems);
 		print_problems(&problems);
-		code = config_has_fatal(&problems);
+		code = config_has_fatal(&problems) || !changed;
 		if (line.check && !code)
 			puts("configuration ok");
 		else if (!line.check && !code)
 			code = run(&line, conf);
 	} else {
-		code = account_command(conf, argc - line.rest - 1, argv + line.rest + 1);
+		code = change_user(conf) ? account_command(conf, argc - line.rest - 1, argv + line.rest + 1) : 1;
 	}
 	config_problems_free(&problems);
 	config_free(conf);
