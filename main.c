@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "actors/account.h"
+#include "actors/confine.h"
 #include "actors/reference.h"
 #include "actors/topology.h"
 #include "conf/option.h"
@@ -285,7 +286,7 @@ static bool change_user(const struct config *conf)
 }
 
 /* All that needs privileges or a path nobody will need again; then no way back. NULL, or what is wrong. */
-static char *raise_all(const struct config *conf, struct server *server)
+static char *raise_all(const struct command_line *line, const struct config *conf, struct server *server)
 {
 	char *error = topology_raise(conf, server);
 
@@ -294,7 +295,8 @@ static char *raise_all(const struct config *conf, struct server *server)
 	if (!config_dump(conf, conf->config_dump_file))
 		LOG_WARNING("main", "the configuration dump %s cannot be written: %s", conf->config_dump_file,
 			    strerror(errno));
-	return privilege_seal();
+	error = privilege_seal();
+	return error ? error : confine(conf, (const char *const *)line->files.items, line->files.count);
 }
 
 static int run(const struct command_line *line, struct config *conf)
@@ -316,7 +318,7 @@ static int run(const struct command_line *line, struct config *conf)
 	if (!notify_open())
 		LOG_WARNING("main", "the service manager cannot be reached at $NOTIFY_SOCKET: %s", strerror(errno));
 	engine_init(&(struct engine_options){ .workers = (unsigned)conf->workers });
-	error = raise_all(conf, &server);
+	error = raise_all(line, conf, &server);
 	if (error) {
 		fprintf(stderr, "switchboard: cannot start: %s\n", error);
 		free(error);

@@ -2,6 +2,7 @@
  * server, so all ids are filled in before the engine starts; messages sent earlier wait in mailboxes. */
 #include "actors/topology.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -137,13 +138,17 @@ void topology_shutdown(const struct server *s)
 
 bool topology_reload(const struct server *s)
 {
+	bool fenced = s->conf->sandbox != CONFIG_SANDBOX_OFF;
 	char *error = NULL;
 	bool ok = !s->tls || tls_store_reload(s->tls, &error);
 
 	if (ok && s->tls)
 		LOG_INFO("tls", "certificates read again");
 	else if (!ok)
-		LOG_ERROR("tls", "certificates not replaced, the old ones stay: %s", error ? error : "unknown reason");
+		LOG_ERROR("tls", "certificates not replaced, the old ones stay: %s%s", error ? error : "unknown reason",
+			  fenced && error && strstr(error, strerror(EACCES))
+				  ? "; a place nothing led to at the start is named in basic-conf/sandbox-read"
+				  : "");
 	free(error);
 	return ok;
 }

@@ -13,7 +13,7 @@ from client import Tcp  # noqa: E402
 from service import Managed  # noqa: E402
 
 ROOT_ONLY = unittest.skipUnless(os.getuid() == 0, "only root can become somebody else")
-QUIET = "basic-conf/core-dumps=false"
+QUIET = "basic-conf/core-dumps[B]=false"
 
 
 def talk(server):
@@ -44,11 +44,9 @@ class StandardFiles(unittest.TestCase):
             talk(server)
             os.close(reader)
             talk(server)
-            server.process.send_signal(signal.SIGHUP)
-            server.wait_for("READY=1")
+            server.reload()
             talk(server)
-            server.process.terminate()
-            self.assertEqual(server.process.wait(20), 0)
+            self.assertEqual(server.end(), 0)
 
     def test_a_peer_that_is_gone(self):
         """F54: writing to sockets whose other side was reset."""
@@ -89,12 +87,9 @@ class Privileges(unittest.TestCase):
     def test_root_becomes_the_user(self):
         nobody = pwd.getpwnam("nobody")
         with Managed("--user=nobody", QUIET, wait=False) as server:
-            server.process.wait(20)  # the directory is root's: a start that fails
+            server.process.wait(20)  # the directory is root's
             self.assertIn("Permission denied", server.log())
-            os.chown(server.dir, nobody.pw_uid, nobody.pw_gid)
-            server.wait = True
-            server.manager.close()
-            server.start()
+        with Managed("--user=nobody", QUIET, arrange=lambda d: os.chown(d, nobody.pw_uid, nobody.pw_gid)) as server:
             for thread in server.threads():
                 self.assertEqual(server.status("Uid", thread), [str(nobody.pw_uid)] * 4)
                 self.assertEqual(server.status("Gid", thread), [str(nobody.pw_gid)] * 4)
@@ -105,14 +100,12 @@ class Privileges(unittest.TestCase):
             talk(server)
             for name in ("data/switchboard.db", "certs/localhost.pem", "dump.properties"):
                 self.assertEqual(os.stat(os.path.join(server.dir, name)).st_uid, nobody.pw_uid, name)
-            server.process.send_signal(signal.SIGHUP)
-            server.wait_for("READY=1")
+            server.reload()
             self.assertIn("certificates read again", server.log())
             # an account made by root is one the server can use
             server.account("alice@localhost", "pw")
             self.assertIsNone(Tcp(server).log_in("alice", "pw"))
-            server.process.terminate()
-            self.assertEqual(server.process.wait(20), 0)
+            self.assertEqual(server.end(), 0)
 
     @ROOT_ONLY
     def test_a_port_below_1024_and_another_group(self):
@@ -120,12 +113,7 @@ class Privileges(unittest.TestCase):
         group = grp.getgrnam("daemon")
         nobody = pwd.getpwnam("nobody")
         with Managed("--user=nobody", "--group=daemon", "--ws2s-ports=%d" % port, "ws2s/connections/%d/ifc[s]=127.0.0.1" % port,
-                     wait=False) as server:
-            server.process.wait(20)
-            os.chown(server.dir, nobody.pw_uid, group.gr_gid)
-            server.wait = True
-            server.manager.close()
-            server.start()
+                     arrange=lambda d: os.chown(d, nobody.pw_uid, group.gr_gid)) as server:
             socket.create_connection(("127.0.0.1", port), 5).close()
             self.assertEqual(server.status("Gid"), [str(group.gr_gid)] * 4)
             self.assertEqual(int(server.status("CapPrm")[0], 16), 0)
@@ -133,17 +121,13 @@ class Privileges(unittest.TestCase):
     @ROOT_ONLY
     def test_only_root_changes_users(self):
         daemon = pwd.getpwnam("daemon")
+
+        def other():
+            os.setgroups([])
+            os.setresgid(daemon.pw_gid, daemon.pw_gid, daemon.pw_gid)
+            os.setresuid(daemon.pw_uid, daemon.pw_uid, daemon.pw_uid)
         for user, words in (("nobody", "only root"), ("no-such-user-here", "no user"), ("root", "gains nothing")):
-            def other():
-                os.setgroups([])
-                os.setresgid(daemon.pw_gid, daemon.pw_gid, daemon.pw_gid)
-                os.setresuid(daemon.pw_uid, daemon.pw_uid, daemon.pw_uid)
-            with Managed("--user=%s" % user, wait=False, preexec=lambda: os.umask(0o022)) as server:
-                server.process.wait(20)
-                os.chmod(server.dir, 0o755)
-                server.manager.close()
-                server.preexec = other
-                server.start()
+            with Managed("--user=%s" % user, wait=False, preexec=other, arrange=lambda d: os.chmod(d, 0o755)) as server:
                 self.assertEqual(server.process.wait(20), 1)
                 self.assertIn(words, server.log())
 

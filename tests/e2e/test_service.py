@@ -27,8 +27,7 @@ class Notify(unittest.TestCase):
             server.close_manager()
             server.process.send_signal(signal.SIGHUP)
             self.assertIsNone(Tcp(server).log_in())
-            server.process.send_signal(signal.SIGTERM)
-            self.assertEqual(server.process.wait(20), 0)
+            self.assertEqual(server.end(), 0)
 
     def test_nothing_is_told_to_a_stranger(self):
         """A start that fails is no READY."""

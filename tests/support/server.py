@@ -89,7 +89,7 @@ class Server:
             "--bosh-extra-headers-file=%s/headers.txt" % self.dir,
             "basic-conf/config-dump-file=%s/dump.properties" % self.dir,
             "basic-conf/log-level=debug",
-            "basic-conf/core-dumps=true",  # tests look into /proc/PID, which else is root's
+            "basic-conf/core-dumps[B]=true",  # tests look into /proc/PID, which else is root's
             "--c2s-ports=%d,%d" % (self.c2s, self.tls),
             "c2s/connections/%d/socket=ssl" % self.tls,
             "--bosh-ports=%d,%d" % (self.http, self.https),

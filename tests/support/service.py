@@ -5,6 +5,7 @@ standard files is needed, so tests may do with them what they like.
         server.wait_for("WATCHDOG=1")
 """
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -13,16 +14,20 @@ from server import BINARY, Server
 
 
 class Managed(Server):
-    def __init__(self, *lines, env=None, wait=True, command=None, preexec=None, stderr=None, **others):
+    def __init__(self, *lines, env=None, wait=True, command=None, preexec=None, stderr=None, arrange=None,
+                 **others):
         super().__init__(*lines, **others)
         self.env = env or {}
         self.wait = wait
         self.command_line = command or (lambda words: words)  # may put other words in front
         self.preexec = preexec
+        self.arrange = arrange  # called with the directory before the server starts
         self.stderr = stderr  # a descriptor; None = the log file
 
     def start(self):
         self.log_path = os.path.join(self.dir, "log")
+        if self.arrange:
+            self.arrange(self.dir)
         self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         path = os.path.join(self.dir, "notify")
         if os.path.exists(path):
@@ -50,6 +55,21 @@ class Managed(Server):
                                                                                self.log()[-4000:])) from None
             if line in notice:
                 return dict(pair.split("=", 1) for pair in notice)
+
+    def end(self, number=signal.SIGTERM):
+        """Returns the exit code."""
+        self.process.send_signal(number)
+        code = self.process.wait(20)
+        self.manager.close()
+        return code
+
+    def restart(self, number=signal.SIGTERM):
+        assert self.end(number) == 0, self.log()[-4000:]
+        self.start()
+
+    def reload(self):
+        self.process.send_signal(signal.SIGHUP)
+        self.wait_for("READY=1")
 
     def close_manager(self):
         self.manager.close()
