@@ -14,6 +14,7 @@
 #include "actors/topology.h"
 #include "conf/option.h"
 #include "runtime/actor/engine.h"
+#include "runtime/actor/watch.h"
 #include "runtime/log.h"
 #include "runtime/metric.h"
 #include "runtime/outside.h"
@@ -299,6 +300,20 @@ static char *raise_all(const struct command_line *line, const struct config *con
 	return error ? error : confine(conf, (const char *const *)line->files.items, line->files.count);
 }
 
+static void tell_watchdog(void)
+{
+	notify_send("WATCHDOG=1");
+}
+
+/* A service manager that wants to hear from us does twice in its time. */
+static void start_watch(const struct config *conf)
+{
+	watch_start(&(struct watch_options){ .warn_ms = (uint32_t)conf->watchdog_warn,
+					     .abort_ms = (uint32_t)conf->watchdog_abort * 1000,
+					     .tell_ms = notify_watchdog_ms() / 2,
+					     .tell = tell_watchdog });
+}
+
 static int run(const struct command_line *line, struct config *conf)
 {
 	struct server server;
@@ -326,6 +341,7 @@ static int run(const struct command_line *line, struct config *conf)
 	}
 	log_start_writer(); /* the first thread: what holds for this one holds for all */
 	engine_start();
+	start_watch(conf);
 	puts("switchboard ready");
 	fflush(stdout);
 	notify_send("READY=1");
@@ -338,6 +354,7 @@ static int run(const struct command_line *line, struct config *conf)
 		}
 	}
 	drain(&server, &signals);
+	watch_stop();
 	engine_stop();
 	topology_lower(&server);
 	LOG_INFO("main", "stopped");

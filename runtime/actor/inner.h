@@ -1,5 +1,7 @@
 #pragma once
 /* What the files of runtime/actor share; nobody else includes this. */
+#include <pthread.h>
+
 #include "runtime/actor/actor.h"
 #include "runtime/actor/engine.h"
 #include "runtime/actor/mailbox.h"
@@ -42,6 +44,7 @@ struct worker {
 	struct actor *first, *last; /* own run queue */
 	struct actor *turns;        /* actors whose on_turn_end is due */
 	struct wheel *delayed;
+	uint32_t turn; /* counts its turns, for the watch */
 	/* written by other threads */
 	_Alignas(64) struct mailbox remote; /* of struct wake_note */
 	uint32_t sleeping;
@@ -86,6 +89,8 @@ unsigned workers_count(void);
 struct worker *worker_at(unsigned index);
 struct worker *worker_here(void); /* NULL outside workers */
 void worker_set_here(struct worker *w); /* simulation */
+pthread_t worker_thread(unsigned index);
+void worker_poke(unsigned index); /* makes it come round, asleep or not; any thread */
 void worker_schedule(struct actor *a); /* a was found idle: any thread */
 void worker_delay(struct msg *m, uint64_t at_ms); /* any thread */
 void worker_note_turn(struct worker *w, struct actor *a);

@@ -6,6 +6,7 @@
 #include <ev.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "runtime/actor/inner.h"
@@ -58,6 +59,16 @@ struct worker *worker_here(void)
 void worker_set_here(struct worker *w)
 {
 	here = w;
+}
+
+pthread_t worker_thread(unsigned index)
+{
+	return pool.watchers[index].thread;
+}
+
+void worker_poke(unsigned index)
+{
+	ev_async_send(pool.all[index].loop, &pool.watchers[index].wake);
 }
 
 static void on_wake(struct ev_loop *loop, ev_async *w, int events)
@@ -346,9 +357,13 @@ static void stop_own(struct actor *a, void *ctx)
 static void *run_worker(void *opaque)
 {
 	struct worker *w = opaque;
+	char name[16];
 
+	snprintf(name, sizeof(name), "worker %u", w->index);
+	pthread_setname_np(pthread_self(), name);
 	here = w;
 	while (!order_load_u32(&pool.stopping)) {
+		order_store_u32(&w->turn, w->turn + 1);
 		take_notes(w);
 		run_queued(w);
 		worker_fire_delayed(w, outside_mono_ms());
