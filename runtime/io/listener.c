@@ -18,6 +18,7 @@
 #include "runtime/outside.h"
 
 #define ACCEPTS_A_TURN 64
+#define FAILURES_A_TURN 8 /* then it is not this or that connection any more */
 #define PAUSE_S 0.1
 
 struct listener {
@@ -183,17 +184,32 @@ static bool over_rate(struct listener *l)
 	return l->options.accepts_per_second && ++l->accepted > l->options.accepts_per_second;
 }
 
+static void keep_reserve(struct listener *l)
+{
+	if (l->reserve < 0)
+		l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void on_pause_over(struct ev_loop *loop, ev_timer *w, int events)
 {
 	struct listener *l = w->data;
 
 	(void)events;
+	keep_reserve(l); /* there may have been none to take */
 	ev_io_start(loop, &l->io);
 }
 
-/* No descriptor left: one connection is taken with the reserve and closed, so that its client learns of it, then a
- * pause. */
-static void out_of_descriptors(struct ev_loop *loop, struct listener *l)
+/* The socket stays ready while nobody can be taken from it: without a pause the loop would spin. */
+static void pause_accepting(struct ev_loop *loop, struct listener *l)
+{
+	ev_io_stop(loop, &l->io);
+	ev_timer_set(&l->pause, PAUSE_S, 0.);
+	ev_timer_start(loop, &l->pause);
+}
+
+/* No descriptor left: one connection is taken with the reserve and closed, so that its client learns of it. Another
+ * thread may be faster with the descriptor; then the client waits for the next time. */
+static void refuse_one(struct listener *l)
 {
 	int fd;
 
@@ -201,19 +217,55 @@ static void out_of_descriptors(struct ev_loop *loop, struct listener *l)
 	warn(l, "out of file descriptors, connections are refused; raise the limit (LimitNOFILE)");
 	if (l->reserve >= 0) {
 		close(l->reserve);
+		l->reserve = -1;
 		fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
 			close(fd);
-		l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	}
-	ev_io_stop(loop, &l->io);
-	ev_timer_set(&l->pause, PAUSE_S, 0.);
-	ev_timer_start(loop, &l->pause);
+	keep_reserve(l);
+}
+
+/* After a failed accept: whether to try the next one now (accept(2): many errors are those of the connection that would
+ * have been next, which is gone). */
+static bool goes_on(struct ev_loop *loop, struct listener *l, int error, unsigned failures)
+{
+	switch (error) {
+	case EAGAIN:
+		return false;
+	case EINTR:
+		return true;
+	case EMFILE:
+	case ENFILE:
+		refuse_one(l);
+		break;
+	case ENOBUFS:
+	case ENOMEM:
+		warn(l, "the kernel has no memory for new connections");
+		break;
+	case ECONNABORTED:
+	case EPROTO:
+	case EPERM: /* a firewall's rule */
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case EHOSTUNREACH:
+	case EOPNOTSUPP:
+	case ENETUNREACH:
+		if (failures < FAILURES_A_TURN)
+			return true;
+		/* fall through */
+	default:
+		warn(l, strerror(error));
+		break;
+	}
+	pause_accepting(loop, l);
+	return false;
 }
 
 static void on_acceptable(struct ev_loop *loop, ev_io *w, int events)
 {
 	struct listener *l = w->data;
+	unsigned failures = 0;
 
 	(void)events;
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
@@ -223,11 +275,9 @@ static void on_acceptable(struct ev_loop *loop, ev_io *w, int events)
 		int fd = accept4(l->fd, &from.any, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-				out_of_descriptors(loop, l);
-			else if (errno == EINTR || errno == ECONNABORTED)
-				continue;
-			return;
+			if (!goes_on(loop, l, errno, ++failures))
+				return;
+			continue;
 		}
 		if (over_rate(l)) {
 			metric_inc(METRIC_connections_refused);

@@ -19,7 +19,8 @@ struct listener_options {
  * first worker). NULL and a text for the operator ("port 5222 is in use on *: …", owned by the caller). Main thread. */
 struct listener *listener_open(const struct listener_options *o, bool check, char **error);
 uint16_t listener_port(const struct listener *l); /* where port 0 was asked for: the one the kernel chose */
-/* On the owner's worker. Out of descriptors: pauses accepting for 100 ms, counts, keeps running. */
+/* On the owner's worker. Out of descriptors or memory: refuses one connection, pauses accepting for 100 ms, keeps running.
+ * Connections that died before they were taken are passed over (F51, F53). */
 void listener_start(struct listener *l, listener_accept_f *accept, void *ctx);
 void listener_stop(struct listener *l); /* closes the socket; waiting connections are refused by the kernel */
 void listener_free(struct listener *l);

@@ -1,0 +1,132 @@
+"""No descriptors left, and everything else accept() may answer, on the real server."""
+import os
+import resource
+import signal
+import socket
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from client import Bosh, Tcp  # noqa: E402
+from service import Managed  # noqa: E402
+
+LIMIT = 96
+
+
+def limited():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (LIMIT, LIMIT))
+
+
+def cpu_seconds(server):
+    with open("/proc/%d/stat" % server.pid) as text:
+        fields = text.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def ping(client):
+    client.send("<iq xmlns='jabber:client' type='get' id='still'><ping xmlns='urn:xmpp:ping'/></iq>")
+    return client.expect(lambda e: e.get("id") == "still", "the answer").get("type")
+
+
+class NoDescriptors(unittest.TestCase):
+    """F51, F52."""
+
+    def serve(self):
+        return Managed("basic-conf/workers[I]=1", "basic-conf/log-file=server.log", preexec=limited)
+
+    def fill(self, server):
+        """Connections until one is closed instead of taken; returns those that are open."""
+        crowd = []
+        while len(crowd) < 2 * LIMIT:
+            s = socket.create_connection(("127.0.0.1", server.c2s), 5)
+            s.sendall(b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='localhost'"
+                      b" version='1.0'>")
+            s.settimeout(20)
+            try:
+                answer = s.recv(10)
+            except ConnectionResetError:
+                answer = b""
+            if not answer:
+                s.close()
+                return crowd
+            crowd.append(s)
+        raise AssertionError("the limit of %d was never reached" % LIMIT)
+
+    def own_log(self, server):
+        with open(os.path.join(server.dir, "server.log")) as text:
+            return text.read()
+
+    def test_who_is_in_stays_in(self):
+        with self.serve() as server:
+            server.account("alice@localhost", "pw")
+            server.account("bob@localhost", "pw")
+            alice = Tcp(server)
+            self.assertIsNone(alice.log_in("alice", "pw"))
+            visitor = Bosh(server)
+            self.assertIsNone(visitor.log_in())
+            crowd = self.fill(server)
+            self.assertIn("out of file descriptors", self.own_log(server))
+            self.assertEqual(ping(alice), "result")
+            alice.send("<message to='bob@localhost' type='chat' id='kept'><body>kept</body></message>")  # to the store
+            self.assertEqual(ping(alice), "result")
+            # operations that need a descriptor fail alone
+            server.process.send_signal(signal.SIGHUP)
+            server.wait_for("RELOADING=1")
+            server.wait_for("READY=1")
+            self.assertIn("certificates not replaced", self.own_log(server))
+            self.assertEqual(ping(alice), "result")
+            for s in crowd:
+                s.close()
+            bob = self.log_in_again(server)
+            bob.send("<presence/>")
+            bob.expect(lambda e: e.get("id") == "kept", "the message that was kept")
+            server.reload()
+            self.assertIn("certificates read again", self.own_log(server))
+            self.assertIsNone(Tcp(server, direct_tls=True).log_in("alice", "pw"))
+
+    def log_in_again(self, server):
+        """The crowd's ends reach the server one after the other; until then it may refuse."""
+        for _ in range(100):
+            bob = Tcp(server)
+            try:
+                self.assertIsNone(bob.log_in("bob", "pw"))
+                return bob
+            except (AssertionError, OSError):
+                continue
+        raise AssertionError("nobody can log in after the crowd has left")
+
+    def test_each_of_those_outside_is_told_and_nobody_spins(self):
+        with self.serve() as server:
+            crowd = self.fill(server)
+            waiting = [socket.create_connection(("127.0.0.1", server.c2s), 5) for _ in range(10)]
+            before = cpu_seconds(server)
+            for s in waiting:
+                s.settimeout(20)
+                try:
+                    self.assertEqual(s.recv(1), b"")
+                except ConnectionResetError:
+                    pass
+                s.close()
+            # ten pauses of 100 ms: a loop that spins through them takes most of that second
+            self.assertLess(cpu_seconds(server) - before, 0.5)
+            for s in crowd:
+                s.close()
+
+
+class Accept(unittest.TestCase):
+    """F53: strace answers for the kernel; then everything works again."""
+
+    def test_errors_of_accept(self):
+        for error in ("ECONNABORTED", "EPROTO", "EPERM", "ENOBUFS", "ENOMEM", "EMFILE", "ENFILE", "EINTR", "ENETDOWN", "EINVAL"):
+            with self.subTest(error):
+                inject = ["strace", "-f", "-qq", "-e", "trace=accept4", "-e", "inject=accept4:error=%s:when=1..20" % error,
+                          "-o", "/dev/null"]
+                with Managed("basic-conf/workers[I]=1", command=lambda words: inject + words) as server:
+                    self.assertIsNone(Tcp(server).log_in())
+                    with open("/proc/%d/task/%d/children" % (server.pid, server.pid)) as text:
+                        os.kill(int(text.read().split()[0]), signal.SIGTERM)
+                    self.assertEqual(server.process.wait(20), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
