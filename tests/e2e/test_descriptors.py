@@ -32,7 +32,7 @@ class NoDescriptors(unittest.TestCase):
     """F51, F52."""
 
     def serve(self):
-        return Managed("basic-conf/workers[I]=1", "basic-conf/log-file=server.log", preexec=limited)
+        return Managed("basic-conf/workers[I]=1", preexec=limited)
 
     def fill(self, server):
         """Connections until one is closed instead of taken; returns those that are open."""
@@ -52,10 +52,6 @@ class NoDescriptors(unittest.TestCase):
             crowd.append(s)
         raise AssertionError("the limit of %d was never reached" % LIMIT)
 
-    def own_log(self, server):
-        with open(os.path.join(server.dir, "server.log")) as text:
-            return text.read()
-
     def test_who_is_in_stays_in(self):
         with self.serve() as server:
             server.account("alice@localhost", "pw")
@@ -65,7 +61,7 @@ class NoDescriptors(unittest.TestCase):
             visitor = Bosh(server)
             self.assertIsNone(visitor.log_in())
             crowd = self.fill(server)
-            self.assertIn("out of file descriptors", self.own_log(server))
+            server.logged("out of file descriptors")
             self.assertEqual(ping(alice), "result")
             alice.send("<message to='bob@localhost' type='chat' id='kept'><body>kept</body></message>")  # to the store
             self.assertEqual(ping(alice), "result")
@@ -73,7 +69,7 @@ class NoDescriptors(unittest.TestCase):
             server.process.send_signal(signal.SIGHUP)
             server.wait_for("RELOADING=1")
             server.wait_for("READY=1")
-            self.assertIn("certificates not replaced", self.own_log(server))
+            server.logged("certificates not replaced")
             self.assertEqual(ping(alice), "result")
             for s in crowd:
                 s.close()
@@ -81,7 +77,7 @@ class NoDescriptors(unittest.TestCase):
             bob.send("<presence/>")
             bob.expect(lambda e: e.get("id") == "kept", "the message that was kept")
             server.reload()
-            self.assertIn("certificates read again", self.own_log(server))
+            server.logged("certificates read again")
             self.assertIsNone(Tcp(server, direct_tls=True).log_in("alice", "pw"))
 
     def log_in_again(self, server):

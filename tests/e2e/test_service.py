@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -46,16 +47,7 @@ class Watchdog(unittest.TestCase):
     OPTIONS = ("basic-conf/workers[I]=2", "basic-conf/watchdog-warn[I]=300")
 
     def serve(self, *lines):
-        reader, writer = os.pipe()
-        self.lines = os.fdopen(reader, errors="replace")
-        self.addCleanup(self.lines.close)
-        self.addCleanup(os.close, writer)
-        return Managed(*self.OPTIONS, *lines, env={"WATCHDOG_USEC": "100000"}, stderr=writer)
-
-    def line_with(self, words):
-        for line in self.lines:
-            if words in line:
-                return line
+        return Managed(*self.OPTIONS, *lines, env={"WATCHDOG_USEC": "100000"})
 
     def test_alive(self):
         with self.serve() as server:
@@ -74,30 +66,33 @@ class Watchdog(unittest.TestCase):
         with self.serve("basic-conf/watchdog-abort[I]=0") as server:
             server.wait_for("WATCHDOG=1")
             with Halted(worker_thread(server, 1)):
-                self.line_with("worker 1 has not come round")
+                server.logged("worker 1 has not come round")
                 drain(server)
                 with Halted(worker_thread(server, 0)):
-                    self.line_with("worker 0 has not come round")
+                    server.logged("worker 0 has not come round")
                     self.assertEqual(drain(server), [], "the manager was told that all is well")
-            self.line_with("goes on")
-            self.line_with("goes on")
+            server.logged("goes on")
+            server.logged("goes on")
             server.wait_for("WATCHDOG=1")
             self.assertIsNone(Tcp(server).log_in())
 
     def test_one_that_stays_away_ends_the_process(self):
         with self.serve("basic-conf/watchdog-abort[I]=1") as server:
             with Halted(worker_thread(server, 0)) as halted:
-                self.line_with("worker 0 has not come round")
-                self.line_with("watchdog-abort")
+                server.logged("worker 0 has not come round")
+                server.logged("watchdog-abort")
                 halted.reap()
                 self.assertEqual(server.process.wait(20), -signal.SIGABRT)
 
 
 def worker_thread(server, index):
-    for thread in server.threads():
-        with open("/proc/%d/task/%s/comm" % (server.pid, thread)) as text:
-            if text.read().strip() == "worker %d" % index:
-                return int(thread)
+    """By its name, which it gives itself when it starts; that nobody announces."""
+    for _ in range(2000):
+        for thread in server.threads():
+            with open("/proc/%d/task/%s/comm" % (server.pid, thread)) as text:
+                if text.read().strip() == "worker %d" % index:
+                    return int(thread)
+        time.sleep(0.01)
     raise AssertionError("no worker %d" % index)
 
 

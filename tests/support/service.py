@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 from server import BINARY, Server
@@ -18,14 +19,14 @@ class Managed(Server):
                  **others):
         super().__init__(*lines, **others)
         self.env = env or {}
+        self.lines_logged, self.taken, self.changed = [], 0, threading.Condition()
         self.wait = wait
         self.command_line = command or (lambda words: words)  # may put other words in front
         self.preexec = preexec
         self.arrange = arrange  # called with the directory before the server starts
-        self.stderr = stderr  # a descriptor; None = the log file
+        self.stderr = stderr  # a descriptor; None = kept here, see logged()
 
     def start(self):
-        self.log_path = os.path.join(self.dir, "log")
         if self.arrange:
             self.arrange(self.dir)
         self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -35,13 +36,47 @@ class Managed(Server):
         self.manager.bind(path)
         os.chmod(path, 0o777)
         env = dict(os.environ, NOTIFY_SOCKET=path, **self.env)
-        with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(self.command_line([BINARY, "--property-file", self.conf]), env=env,
-                                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                            stderr=log if self.stderr is None else self.stderr,
-                                            preexec_fn=self.preexec, cwd=self.dir)
+        reader, writer = os.pipe()
+        self.process = subprocess.Popen(self.command_line([BINARY, "--property-file", self.conf]), env=env,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=writer if self.stderr is None else self.stderr,
+                                        preexec_fn=self.preexec, cwd=self.dir)
+        os.close(writer)
+        self.ended = False
+        self.reader = threading.Thread(target=self._read, args=(reader,), daemon=True)
+        self.reader.start()
         if self.wait:
             self.wait_for("READY=1")
+
+    def _read(self, descriptor):
+        with os.fdopen(descriptor, errors="replace") as log:
+            for line in log:
+                with self.changed:
+                    self.lines_logged.append(line)
+                    self.changed.notify_all()
+        with self.changed:
+            self.ended = True
+            self.changed.notify_all()
+
+    def logged(self, words, timeout=30):
+        """Takes lines of the log until one has the words; returns it. Each line is taken once."""
+        deadline = time.monotonic() + timeout
+        with self.changed:
+            while True:
+                while self.taken < len(self.lines_logged):
+                    self.taken += 1
+                    if words in self.lines_logged[self.taken - 1]:
+                        return self.lines_logged[self.taken - 1]
+                left = deadline - time.monotonic()
+                assert left > 0 and not self.ended, "no line with '%s' came:\n%s" % (words, "".join(self.lines_logged)[-4000:])
+                self.changed.wait(left)
+
+    def log(self):
+        """All that came so far; all there is once the process has ended."""
+        if self.process and self.process.poll() is not None:
+            self.reader.join(10)
+        with self.changed:
+            return "".join(self.lines_logged)
 
     def wait_for(self, line, timeout=30):
         """Takes notices until one has the line; returns it as a dictionary."""
