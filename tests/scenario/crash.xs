@@ -27,7 +27,10 @@ b> <presence/>
 b< <message from='{a}' id='1'><body>one</body><delay xmlns='urn:xmpp:delay'/></message>
 b<< <message from='{a}' id='2'><body>two</body><delay xmlns='urn:xmpp:delay'/></message>
 b- <message/>
-# and not once more
+# and not once more, when the store has heard of it
+await offline_delivered 2
+b> <message to='carol@localhost' type='chat' id='d'><body>later still</body></message>
+await offline_stored 1
 restart kill
 connect b $transport bob@localhost secret phone
 b> <presence/>

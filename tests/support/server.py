@@ -13,6 +13,7 @@ import tempfile
 import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SANITIZED = "SWITCHBOARD_SANITIZED" in os.environ  # its run-time library looks at files and processes as it likes
 BINARY = os.environ.get("SWITCHBOARD", os.path.join(ROOT, "build", "switchboard"))
 ROBOT = os.path.join(os.path.dirname(BINARY), "switchboard-robot")
 
@@ -89,6 +90,7 @@ class Server:
             "--bosh-extra-headers-file=%s/headers.txt" % self.dir,
             "basic-conf/config-dump-file=%s/dump.properties" % self.dir,
             "basic-conf/log-level=debug",
+            "basic-conf/sandbox=%s" % ("off" if SANITIZED else "auto"),
             "basic-conf/core-dumps[B]=true",  # tests look into /proc/PID, which else is root's
             "--c2s-ports=%d,%d" % (self.c2s, self.tls),
             "c2s/connections/%d/socket=ssl" % self.tls,
