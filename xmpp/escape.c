@@ -30,21 +30,43 @@ static const char *replacement(char c, bool attribute)
 	}
 }
 
+typedef unsigned char block __attribute__((vector_size(16)));
+
+/* True: these 16 bytes hold nothing that is escaped anywhere. False says little: a line feed in text needs no escape either. */
+static bool is_clean(const char *p)
+{
+	block c;
+	uint64_t half[2];
+
+	memcpy(&c, p, sizeof(c));
+	c = (block)(c < 0x20) | (block)((c | 1) == '\'') /* & too */ | (block)((c | 2) == '>') /* < too */ | (block)(c == '"');
+	memcpy(half, &c, sizeof(half));
+	return (half[0] | half[1]) == 0;
+}
+
 static bool escape(struct buf *out, struct span text, bool attribute)
 {
-	size_t clean = 0;
+	size_t clean = 0, i = 0;
 	bool changed = false;
 
-	for (size_t i = 0; i < text.n; i++) {
-		const char *instead;
+	while (i < text.n) {
+		size_t stop = text.n - i < sizeof(block) ? text.n : i + sizeof(block);
 
-		/* everything above '>' stands for itself */
-		if ((unsigned char)text.p[i] > '>' || !(instead = replacement(text.p[i], attribute)))
+		if (stop - i == sizeof(block) && is_clean(text.p + i)) {
+			i = stop;
 			continue;
-		buf_add(out, text.p + clean, i - clean);
-		buf_add_text(out, instead);
-		clean = i + 1;
-		changed = true;
+		}
+		for (; i < stop; i++) {
+			const char *instead;
+
+			/* everything above '>' stands for itself */
+			if ((unsigned char)text.p[i] > '>' || !(instead = replacement(text.p[i], attribute)))
+				continue;
+			buf_add(out, text.p + clean, i - clean);
+			buf_add_text(out, instead);
+			clean = i + 1;
+			changed = true;
+		}
 	}
 	buf_add(out, text.p + clean, text.n - clean);
 	return changed;
