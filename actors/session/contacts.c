@@ -92,7 +92,7 @@ void contacts_end(struct user *user)
 
 struct roster_item *contacts_find(const struct user *user, const struct jid *contact)
 {
-	return user->items ? map_find(user->items, jid_bare(contact)) : NULL;
+	return user->items ? map_find_hashed(user->items, contact->bare_hash, jid_bare(contact)) : NULL;
 }
 
 bool contacts_is_full(const struct passage *p)
