@@ -1,5 +1,5 @@
 /* One pass, a table for the characters, a stack of fixed depth. Every `return false` means "let expat look". What a check
- * here has to agree with stands in expat_one.c: on_start, within_limits, is_forbidden_inside. */
+ * here has to agree with stands in expat_one.c: on_start, within_limits, expat_is_forbidden_inside. */
 #include "xmpp/quick.h"
 
 #include "xmpp/expat_one.h"
@@ -175,8 +175,8 @@ static bool element_fits(struct quick *q, const struct open_element *e)
 	if (over(++q->elements, l->elements) || over(q->depth, l->depth) || over(e->name.n, l->name_bytes) ||
 	    over(e->ns.n, l->uri_bytes) || over(q->attribute_count, l->attributes))
 		return false;
-	if (q->stanza_depth)
-		return !expat_is_forbidden_inside(e->ns);
+	if (q->stanza_depth) /* an inherited namespace was looked at where it was declared */
+		return e->ns.p == q->open[q->depth - 1].ns.p || !expat_is_forbidden_inside(e->ns);
 	if (q->depth <= 2 && expat_is_stanza(e->name, e->ns))
 		q->stanza_depth = q->depth;
 	return true;
