@@ -66,14 +66,15 @@ static bool is(const struct quick *q, uint8_t class)
 	return class_of[(unsigned char)*q->p] & class;
 }
 
-/* All scanning ends before the last byte at hand: behind what was read there is always one to look at. */
-static struct span scan(struct quick *q, uint8_t class)
+/* In local variables: a char might be part of *q as far as the compiler knows. */
+static inline struct span scan(struct quick *q, uint8_t class)
 {
-	const char *from = q->p;
+	const char *from = q->p, *p = from, *end = q->end;
 
-	while (q->p < q->end && is(q, class))
-		q->p++;
-	return (struct span){ from, (size_t)(q->p - from) };
+	while (p < end && class_of[(unsigned char)*p] & class)
+		p++;
+	q->p = p;
+	return (struct span){ from, (size_t)(p - from) };
 }
 
 static bool take(struct quick *q, char c)
@@ -94,15 +95,17 @@ static bool read_name(struct quick *q, struct span *name)
 
 static bool read_value(struct quick *q, struct span *value)
 {
+	const char *p = q->p, *end = q->end;
 	char quote;
 
-	if (q->p >= q->end || (*q->p != '\'' && *q->p != '"'))
+	if (p >= end || (*p != '\'' && *p != '"'))
 		return false;
-	quote = *q->p++;
-	value->p = q->p;
-	while (q->p < q->end && *q->p != quote && is(q, VALUE))
-		q->p++;
-	value->n = (size_t)(q->p - value->p);
+	quote = *p++;
+	value->p = p;
+	while (p < end && *p != quote && class_of[(unsigned char)*p] & VALUE)
+		p++;
+	value->n = (size_t)(p - value->p);
+	q->p = p;
 	return take(q, quote);
 }
 
