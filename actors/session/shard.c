@@ -154,6 +154,7 @@ static void settle(struct shard *self, struct user *user)
 {
 	run_waiting(self, user);
 	wake_later(self, user);
+	contacts_settle(user);
 	users_settle(&self->users, user);
 	outbox_send(&self->out, self->server);
 }
