@@ -55,6 +55,24 @@ void buf_commit(struct buf *b, size_t bytes)
 	b->end += (uint32_t)bytes;
 }
 
+/* By a copy: allocators shrink in place, and keep the block, where less than half is spared. */
+void buf_trim(struct buf *b)
+{
+	uint32_t used = (uint32_t)buf_len(b);
+	char *fresh;
+
+	if (used == b->size)
+		return;
+	if (used == 0) {
+		buf_fini(b);
+		return;
+	}
+	fresh = xmalloc(used);
+	memcpy(fresh, b->base + b->start, used);
+	free(b->base);
+	*b = (struct buf){ .base = fresh, .end = used, .size = used };
+}
+
 void buf_addf(struct buf *b, const char *fmt, ...)
 {
 	size_t room = 128;

@@ -22,6 +22,7 @@ static inline char *buf_reserve(struct buf *b, size_t bytes)
 	return b->size - b->end >= bytes && b->base ? b->base + b->end : buf_grow(b, bytes);
 }
 void buf_commit(struct buf *b, size_t bytes);
+void buf_trim(struct buf *b); /* gives back what it has to spare: for bytes that are kept */
 static inline void buf_add(struct buf *b, const void *bytes, size_t n)
 {
 	if (n == 0)
