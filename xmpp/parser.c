@@ -197,6 +197,17 @@ static void on_header_declaration(void *ctx, struct span prefix, struct span uri
 	}
 }
 
+static bool feed_quick_header(struct xml_stream *xs, struct span bytes, const struct xml_sink *sink, void *ctx, size_t *used, bool *stop)
+{
+	struct xml_header h;
+
+	if (xs->parser || !quick_header(bytes, xs->limits, &h, used))
+		return false;
+	xs->state = STATE_OPEN;
+	*stop = sink->on_header(ctx, &h) == XML_STOP;
+	return true;
+}
+
 static enum stream_error feed_header(struct xml_stream *xs, struct span bytes, const struct xml_sink *sink, void *ctx,
 				     size_t *used, bool *stop)
 {
@@ -372,6 +383,8 @@ static enum stream_error feed_once(struct xml_stream *xs, struct xml_pool *pool,
 {
 	size_t space;
 
+	if (xs->state == STATE_HEADER && feed_quick_header(xs, bytes, sink, ctx, used, stop))
+		return STREAM_ERROR_NONE;
 	if (xs->state == STATE_HEADER)
 		return feed_header(xs, bytes, sink, ctx, used, stop);
 	if (xs->parser)

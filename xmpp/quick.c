@@ -292,3 +292,97 @@ struct stanza *quick_element(struct builder *b, struct span bytes, struct span n
 	*used = (size_t)(q.p - bytes.p);
 	return over(*used, limits->stanza_bytes) ? NULL : builder_finish(b);
 }
+
+/* --- the stream header --- */
+
+static bool take_text(struct quick *q, struct span text)
+{
+	if ((size_t)(q->end - q->p) < text.n || memcmp(q->p, text.p, text.n) != 0)
+		return false;
+	q->p += text.n;
+	return true;
+}
+
+/* Reads ` name='value'`. */
+static bool read_pair(struct quick *q, struct attribute *a)
+{
+	return scan(q, SPACE).n > 0 && read_attribute(q, a);
+}
+
+static bool read_declaration(struct quick *q)
+{
+	struct attribute a;
+
+	if (!take_text(q, SPAN_LIT("<?xml")))
+		return true; /* there need not be one */
+	if (!read_pair(q, &a) || a.xml || !span_is(a.name, "version") || !span_is(a.value, "1.0"))
+		return false;
+	if (q->p < q->end && *q->p != '?' &&
+	    (!read_pair(q, &a) || a.xml || !span_is(a.name, "encoding") || !(span_is(a.value, "UTF-8") || span_is(a.value, "utf-8"))))
+		return false;
+	if (!take_text(q, SPAN_LIT("?>")))
+		return false;
+	(void)scan(q, SPACE);
+	return true;
+}
+
+/* NULL: no attribute of a stream header. */
+static struct span *field_of(struct xml_header *h, const struct attribute *a)
+{
+	if (a->xml)
+		return &h->lang;
+	if (span_is(a->name, "to"))
+		return &h->to;
+	if (span_is(a->name, "from"))
+		return &h->from;
+	if (span_is(a->name, "version"))
+		return &h->version;
+	return span_is(a->name, "id") ? &h->id : NULL;
+}
+
+/* One attribute or declaration. *client, *stream: the two declarations were seen. */
+static bool read_header_attribute(struct quick *q, struct xml_header *h, bool *client, bool *stream)
+{
+	struct attribute a;
+	struct span *field;
+
+	if (scan(q, SPACE).n == 0)
+		return false;
+	if (take_text(q, SPAN_LIT("xmlns:stream="))) {
+		bool again = *stream;
+
+		*stream = true;
+		return !again && read_value(q, &a.value) && span_is(a.value, NS_STREAM);
+	}
+	if (!read_attribute(q, &a))
+		return false;
+	if (!a.xml && span_is(a.name, "xmlns")) {
+		bool again = *client;
+
+		*client = true;
+		return !again && span_is(a.value, NS_CLIENT);
+	}
+	field = field_of(h, &a);
+	if (!field || field->p)
+		return false;
+	*field = a.value;
+	return true;
+}
+
+bool quick_header(struct span bytes, const struct xml_limits *limits, struct xml_header *h, size_t *used)
+{
+	struct quick q;
+	bool client = false, stream = false;
+
+	q.p = bytes.p;
+	q.end = bytes.p + bytes.n;
+	*h = (struct xml_header){ .content_ns_ok = true };
+	if (over(2, limits->ns_declarations) || over(sizeof(NS_STREAM) - 1, limits->uri_bytes) || !read_declaration(&q) ||
+	    !take_text(&q, SPAN_LIT("<stream:stream")))
+		return false;
+	while (!take(&q, '>'))
+		if (!read_header_attribute(&q, h, &client, &stream))
+			return false;
+	*used = (size_t)(q.p - bytes.p);
+	return client && stream && !over(*used, limits->stanza_bytes);
+}

@@ -16,3 +16,7 @@
 /* The element that begins with the first byte, made in `b`; NULL: let expat look. The caller has seen that the bytes are UTF-8
  * (an unfinished character at the very end does not matter) without a NUL. ns: the default namespace around it. *used: its length. */
 struct stanza *quick_element(struct builder *b, struct span bytes, struct span ns, const struct xml_limits *limits, size_t *used);
+/* The header of a client's stream in the usual words: the prefix `stream` for the stream, jabber:client as the default namespace, no
+ * other declaration, no other attributes than those of RFC 6120 4.7, perhaps an XML declaration in front. False: let expat look.
+ * The same of the bytes holds as above; h has spans of them. */
+bool quick_header(struct span bytes, const struct xml_limits *limits, struct xml_header *h, size_t *used);

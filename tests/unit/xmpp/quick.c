@@ -191,6 +191,73 @@ static void what_goes_deeper_than_the_stack_is_left_to_expat(void **state)
 	buf_fini(&text);
 }
 
+/* --- headers --- */
+
+#define NS "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'"
+
+static bool header(const char *text, struct xml_header *h, size_t *used)
+{
+	size_t n = strlen(text);
+	char *copy = malloc(n ? n : 1);
+	bool taken;
+
+	memcpy(copy, text, n);
+	taken = quick_header((struct span){ copy, n }, &limits, h, used);
+	free(copy);
+	return taken;
+}
+
+static void a_usual_header_is_read(void **state)
+{
+	static const char *const usual[] = {
+		"<stream:stream to='localhost' version='1.0' xml:lang='de' id='i' from='a@b' " NS ">",
+		"<stream:stream " NS " from='a@b' id='i' xml:lang='de' version='1.0' to='localhost'>",
+		"<?xml version='1.0'?><stream:stream to='localhost'\n" NS "\tversion=\"1.0\" xml:lang='de' id='i' from='a@b'>",
+		"<?xml version=\"1.0\" encoding='UTF-8'?>\n <stream:stream id='i' from='a@b' to='localhost' " NS
+		" version='1.0' xml:lang='de'>",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(usual); i++) {
+		struct span text = span_of(usual[i]);
+		struct xml_header h;
+		size_t used;
+
+		assert_true(quick_header(text, &limits, &h, &used));
+		assert_int_equal(used, text.n);
+		assert_true(span_is(h.to, "localhost") && span_is(h.from, "a@b") && span_is(h.version, "1.0") && span_is(h.lang, "de") &&
+			    span_is(h.id, "i") && h.content_ns_ok);
+		for (size_t n = 0; n < text.n; n++)
+			assert_false(quick_header((struct span){ text.p, n }, &limits, &h, &used));
+	}
+}
+
+static void an_unusual_header_is_left_to_expat(void **state)
+{
+	static const char *const unusual[] = {
+		"", "<", "<presence/>", "<stream:stream>", "<stream:stream xmlns='jabber:client'>",
+		"<stream:stream xmlns:stream='http://etherx.jabber.org/streams'>", "<s:stream " NS ">", "<stream " NS ">",
+		"<stream:stream " NS "/>", "<stream:streams " NS ">", "<stream:stream" NS ">", "<stream:stream " NS " to='a' to='b'>",
+		"<stream:stream " NS " xmlns='jabber:client'>", "<stream:stream " NS " xmlns:x='urn:x'>", "<stream:stream " NS " x='y'>",
+		"<stream:stream " NS " to='a&amp;b'>", "<stream:stream " NS " to='a\nb'>", "<stream:stream " NS " stream:to='a'>",
+		"<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams'>",
+		"<stream:stream xmlns='jabber:client' xmlns:stream='urn:x'>", "<stream:stream " NS " >x",
+		"<?xml version='1.1'?><stream:stream " NS ">", "<?xml version='1.0' encoding='ISO-8859-1'?><stream:stream " NS ">",
+		"<?xml version='1.0' standalone='no'?><stream:stream " NS ">", "<?xml?><stream:stream " NS ">",
+		"<?xml version='1.0' ?><stream:stream " NS ">", "<?xml version='1.0'?><?xml version='1.0'?><stream:stream " NS ">",
+		"<!DOCTYPE x><stream:stream " NS ">", "<!-- --><stream:stream " NS ">",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(unusual); i++) {
+		struct xml_header h;
+		size_t used;
+
+		if (header(unusual[i], &h, &used))
+			fail_msg("taken: %s", unusual[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,6 +266,8 @@ int main(void)
 		cmocka_unit_test(what_is_not_plain_is_left_to_expat),
 		cmocka_unit_test(an_element_longer_than_the_limit_is_left_to_expat),
 		cmocka_unit_test(what_goes_deeper_than_the_stack_is_left_to_expat),
+		cmocka_unit_test(a_usual_header_is_read),
+		cmocka_unit_test(an_unusual_header_is_left_to_expat),
 	};
 	int failed;
 
