@@ -23,7 +23,8 @@ void packet_clear(struct packet *p)
 	stanza_unref(p->stanza);
 	jid_unref(p->from);
 	jid_unref(p->to);
-	pledge_drop(&p->pledge);
+	if (p->pledge)
+		pledge_drop(&p->pledge);
 	*p = (struct packet){ 0 };
 }
 

@@ -423,10 +423,24 @@ static enum stanza_type type_of(struct span text)
 
 	if (!text.p)
 		return STANZA_TYPE_NONE;
+	if (span_is(text, "chat")) /* nearly every one */
+		return STANZA_TYPE_CHAT;
 	for (unsigned i = 1; i < ARRAY_LEN(names); i++)
 		if (span_is(text, names[i]))
 			return (enum stanza_type)i;
 	return STANZA_TYPE_UNKNOWN;
+}
+
+/* A message's child <body/> with text in it. A child in its parent's namespace shares the piece that names it. */
+static bool has_body(const struct stanza *s)
+{
+	for (uint32_t i = 1; i < s->tape_n; i = s->tape[i].end) {
+		const struct entry *e = &s->tape[i];
+
+		if (e->kind == ENTRY_ELEMENT && e->ns.at == s->tape[0].ns.at && span_is(stanza_piece(s, e->name), "body"))
+			return stanza_text(s, i).n > 0;
+	}
+	return false;
 }
 
 struct stanza *builder_finish(struct builder *b)
@@ -450,7 +464,7 @@ struct stanza *builder_finish(struct builder *b)
 	memcpy(bytes + canon_n, b->extra.base + b->extra.start, extra_n);
 	s->kind = (uint8_t)kind_of(stanza_name(s, STANZA_TOP), stanza_ns(s, STANZA_TOP));
 	s->type = (uint8_t)type_of(stanza_type_text(s));
-	s->has_body = s->kind == STANZA_MESSAGE && stanza_child_text(s, "body", NS_CLIENT).n > 0;
+	s->has_body = s->kind == STANZA_MESSAGE && has_body(s);
 	builder_reset(b);
 	return s;
 }

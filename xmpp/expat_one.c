@@ -132,9 +132,7 @@ static bool over(size_t value, uint32_t limit)
 	return limit && value > limit;
 }
 
-/* Namespaces that never belong inside a stanza: a client parser that thinks it sees a stream element there could be fooled
- * (V12). */
-static bool is_forbidden_inside(struct span ns)
+bool expat_is_forbidden_inside(struct span ns)
 {
 	static const char *const names[] = { NS_STREAM, NS_SASL, NS_TLS, NS_SM, NS_FRAMING, NS_HTTPBIND };
 
@@ -144,10 +142,9 @@ static bool is_forbidden_inside(struct span ns)
 	return false;
 }
 
-static bool is_stanza(const struct qname *q)
+bool expat_is_stanza(struct span name, struct span ns)
 {
-	return span_is(q->ns, NS_CLIENT) &&
-	       (span_is(q->local, "message") || span_is(q->local, "presence") || span_is(q->local, "iq"));
+	return span_is(ns, NS_CLIENT) && (span_is(name, "message") || span_is(name, "presence") || span_is(name, "iq"));
 }
 
 static bool within_limits(struct expat_one *x, const struct qname *q, const char **attributes)
@@ -221,12 +218,12 @@ static void XMLCALL on_start(void *opaque, const char *name, const char **attrib
 		fail(x, STREAM_ERROR_POLICY_VIOLATION);
 		return;
 	}
-	if (x->stanza_depth && is_forbidden_inside(q.ns)) {
+	if (x->stanza_depth && expat_is_forbidden_inside(q.ns)) {
 		fail(x, STREAM_ERROR_POLICY_VIOLATION);
 		return;
 	}
 	/* a stanza is the element itself, or a child of the element when that is a BOSH body */
-	if (!x->stanza_depth && x->depth <= x->element_depth + 1 && is_stanza(&q))
+	if (!x->stanza_depth && x->depth <= x->element_depth + 1 && expat_is_stanza(q.local, q.ns))
 		x->stanza_depth = x->depth;
 	if (!keeps(x, open_levels(x) - 1))
 		return;

@@ -50,3 +50,10 @@ bool expat_at_boundary(const struct expat_one *x); /* between two elements, noth
 size_t expat_live_bytes(const struct expat_one *x);
 /* Feeds a synthetic stream header, so that stanzas can follow. */
 void expat_prime(struct expat_one *x, struct span header);
+
+/* --- the two rules every reader of elements keeps (quick.c is the other one) --- */
+/* Namespaces that never belong inside a stanza: a client parser that thinks it sees a stream element there could be fooled
+ * (V12). */
+bool expat_is_forbidden_inside(struct span ns);
+/* What those are forbidden inside of: the element itself, or a child of it when that is a BOSH body. */
+bool expat_is_stanza(struct span name, struct span ns);

@@ -1,4 +1,5 @@
-/* ASCII addresses, nearly all there are, are prepared by hand; the rest goes through libidn's stringprep profiles. */
+/* ASCII addresses, nearly all there are, are prepared by hand, in place if lower case is all they need; the rest goes through
+ * libidn's stringprep profiles. */
 #include "xmpp/jid.h"
 
 #include <arpa/inet.h>
@@ -141,10 +142,105 @@ static struct jid *make(struct span local, bool has_local, struct span domain, s
 			has_resource ? (struct span){ r.text, r.n } : SPAN_NONE);
 }
 
+/* --- the fast path: most addresses need no preparation but lower case --- */
+
+enum { IN_LOCAL = 1, IN_DOMAIN = 2, IN_RESOURCE = 4, ANYWHERE = 7 };
+
+/* Where a character may stand for itself. Every other one is for prep_local and its like to judge. */
+static const uint8_t plain[256] = {
+	[' '] = IN_RESOURCE,
+	['!'] = IN_LOCAL | IN_RESOURCE,
+	['"'] = IN_RESOURCE,
+	['#' ... '%'] = IN_LOCAL | IN_RESOURCE,
+	['&' ... '\''] = IN_RESOURCE,
+	['(' ... ','] = IN_LOCAL | IN_RESOURCE,
+	['-' ... '.'] = ANYWHERE,
+	['/'] = IN_RESOURCE,
+	['0' ... '9'] = ANYWHERE,
+	[':'] = IN_RESOURCE,
+	[';'] = IN_LOCAL | IN_RESOURCE,
+	['<'] = IN_RESOURCE,
+	['='] = IN_LOCAL | IN_RESOURCE,
+	['>'] = IN_RESOURCE,
+	['?'] = IN_LOCAL | IN_RESOURCE,
+	['@'] = IN_RESOURCE,
+	['A' ... 'Z'] = ANYWHERE,
+	['[' ... '^'] = IN_LOCAL | IN_RESOURCE,
+	['_'] = ANYWHERE,
+	['`'] = IN_LOCAL | IN_RESOURCE,
+	['a' ... 'z'] = ANYWHERE,
+	['{' ... '~'] = IN_LOCAL | IN_RESOURCE,
+};
+
+static bool fold_plain(char *text, size_t n, uint8_t where)
+{
+	uint8_t all = where;
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		all &= plain[c];
+		text[i] = (char)((unsigned char)(c - 'A') < 26 ? c + 32 : c);
+	}
+	return all != 0;
+}
+
+static bool is_plain_resource(const char *text, size_t n)
+{
+	uint8_t all = IN_RESOURCE;
+
+	for (size_t i = 0; i < n; i++)
+		all &= plain[(unsigned char)text[i]];
+	return all != 0;
+}
+
+static bool has_empty_label(struct span domain)
+{
+	bool dot = true;
+
+	for (size_t i = 0; i < domain.n; i++) {
+		if (dot && domain.p[i] == '.')
+			return true;
+		dot = domain.p[i] == '.';
+	}
+	return dot;
+}
+
+/* The text is local_n, domain_n and resource_n bytes with their separators. False: it is not that simple. */
+static bool prepare_plain(struct jid *j)
+{
+	struct span domain = jid_domain(j), resource = jid_resource(j);
+
+	return fold_plain(j->text, j->local_n, IN_LOCAL) && fold_plain(j->text + (domain.p - j->text), domain.n, IN_DOMAIN) &&
+	       !has_empty_label(domain) && is_plain_resource(resource.p, resource.n);
+}
+
+static struct jid *parse_plain(struct span text, size_t local_n, size_t domain_n, size_t resource_n)
+{
+	struct jid *j;
+
+	if (local_n > JID_PART_MAX || domain_n > JID_PART_MAX || resource_n > JID_PART_MAX)
+		return NULL;
+	j = xmalloc(sizeof(*j) + text.n + 1);
+	j->refs = 1;
+	j->local_n = (uint16_t)local_n;
+	j->domain_n = (uint16_t)domain_n;
+	j->resource_n = (uint16_t)resource_n;
+	memcpy(j->text, text.p, text.n);
+	j->text[text.n] = '\0';
+	if (!prepare_plain(j)) {
+		free(j);
+		return NULL;
+	}
+	j->bare_hash = map_hash(jid_bare(j));
+	return j;
+}
+
 struct jid *jid_parse(struct span text)
 {
 	const char *slash, *at;
 	struct span head = text, resource = SPAN_NONE, local = SPAN_NONE;
+	struct jid *j;
 
 	if (text.n == 0)
 		return NULL;
@@ -158,7 +254,10 @@ struct jid *jid_parse(struct span text)
 		local = (struct span){ head.p, (size_t)(at - head.p) };
 		head = (struct span){ at + 1, head.n - local.n - 1 };
 	}
-	return make(local, at != NULL, head, resource, slash != NULL);
+	if ((at && local.n == 0) || head.n == 0 || (slash && resource.n == 0))
+		return NULL;
+	j = parse_plain(text, local.n, head.n, resource.n);
+	return j ? j : make(local, at != NULL, head, resource, slash != NULL);
 }
 
 struct jid *jid_make(struct span local, struct span domain, struct span resource)

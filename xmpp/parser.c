@@ -1,5 +1,6 @@
-/* Streams and documents over expat_one. A stream is in one of three states: waiting for its header (a parser of its own
- * reads it), between elements (no parser), inside an element or token (a parser, from the pool or private). */
+/* Streams and documents over expat_one; elements of the plain kind, nearly all there are, over quick. A stream is in one of
+ * three states: waiting for its header (a parser of its own reads it), between elements (no parser), inside an element or token
+ * that quick did not know or had not all of (a parser, from the pool or private). */
 #include "xmpp/parser.h"
 
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include "xmpp/escape.h"
 #include "xmpp/expat_one.h"
 #include "xmpp/ns.h"
+#include "xmpp/quick.h"
 #include "xmpp/utf8.h"
 
 #define POOL_MAX 8u              /* idle parsers kept by a thread */
@@ -22,6 +24,7 @@ struct xml_pool {
 	struct expat_one *idle[POOL_MAX];
 	unsigned count;
 	struct builder *scratch;
+	struct builder *quick; /* empty but for the time of a quick_element */
 };
 
 struct xml_pool *xml_pool_new(void)
@@ -29,6 +32,7 @@ struct xml_pool *xml_pool_new(void)
 	struct xml_pool *pool = xcalloc(1, sizeof(*pool));
 
 	pool->scratch = builder_new();
+	pool->quick = builder_new();
 	return pool;
 }
 
@@ -39,6 +43,7 @@ void xml_pool_free(struct xml_pool *pool)
 	while (pool->count)
 		expat_free(pool->idle[--pool->count]);
 	builder_free(pool->scratch);
+	builder_free(pool->quick);
 	free(pool);
 }
 
@@ -190,6 +195,17 @@ static void on_header_declaration(void *ctx, struct span prefix, struct span uri
 		snprintf(name, sizeof(name), "xmlns:%.*s", SPAN_FMT(prefix));
 		escape_write_attribute(&call->others, name, uri);
 	}
+}
+
+static bool feed_quick_header(struct xml_stream *xs, struct span bytes, const struct xml_sink *sink, void *ctx, size_t *used, bool *stop)
+{
+	struct xml_header h;
+
+	if (xs->parser || !quick_header(bytes, xs->limits, &h, used))
+		return false;
+	xs->state = STATE_OPEN;
+	*stop = sink->on_header(ctx, &h) == XML_STOP;
+	return true;
 }
 
 static enum stream_error feed_header(struct xml_stream *xs, struct span bytes, const struct xml_sink *sink, void *ctx,
@@ -349,11 +365,26 @@ static enum stream_error feed_elements(struct xml_stream *xs, struct xml_pool *p
 	return error;
 }
 
+/* The element that begins here, if it is of the plain kind and complete; false: for expat to look at. */
+static bool feed_quick(struct xml_stream *xs, struct xml_pool *pool, struct span bytes, const struct xml_sink *sink, void *ctx,
+		       size_t *used, bool *stop)
+{
+	struct stanza *s = xs->header ? NULL : quick_element(pool->quick, bytes, SPAN_LIT(NS_CLIENT), xs->limits, used);
+
+	if (!s)
+		return false;
+	xs->rescanned = 0;
+	*stop = sink->on_element(ctx, s) == XML_STOP;
+	return true;
+}
+
 static enum stream_error feed_once(struct xml_stream *xs, struct xml_pool *pool, struct span bytes, bool drained,
 				   const struct xml_sink *sink, void *ctx, size_t *used, bool *stop)
 {
 	size_t space;
 
+	if (xs->state == STATE_HEADER && feed_quick_header(xs, bytes, sink, ctx, used, stop))
+		return STREAM_ERROR_NONE;
 	if (xs->state == STATE_HEADER)
 		return feed_header(xs, bytes, sink, ctx, used, stop);
 	if (xs->parser)
@@ -365,6 +396,8 @@ static enum stream_error feed_once(struct xml_stream *xs, struct xml_pool *pool,
 	}
 	if (*bytes.p != '<')
 		return STREAM_ERROR_BAD_FORMAT;
+	if (feed_quick(xs, pool, bytes, sink, ctx, used, stop))
+		return STREAM_ERROR_NONE;
 	return feed_elements(xs, pool, bytes, drained, sink, ctx, used, stop);
 }
 
@@ -388,6 +421,8 @@ static enum stream_error check_first(struct xml_stream *xs, struct span *bytes, 
 enum stream_error xml_stream_feed(struct xml_stream *xs, struct xml_pool *pool, struct span bytes, bool drained,
 				  const struct xml_sink *sink, void *ctx, size_t *used)
 {
+	struct utf8 text = xs->utf8;
+	struct span all;
 	enum stream_error error;
 	bool stop = false;
 
@@ -395,23 +430,20 @@ enum stream_error xml_stream_feed(struct xml_stream *xs, struct xml_pool *pool, 
 	ASSERT(xs->state != STATE_FAILED);
 	/* No XML has a NUL; expat takes one beside the first '<' for UTF-16, whatever encoding it was told. */
 	error = bytes.n && memchr(bytes.p, 0, bytes.n) ? STREAM_ERROR_NOT_WELL_FORMED : check_first(xs, &bytes, used);
+	all = bytes;
+	if (error == STREAM_ERROR_NONE && !utf8_feed(&text, all))
+		error = STREAM_ERROR_NOT_WELL_FORMED;
 	while (error == STREAM_ERROR_NONE && bytes.n > 0 && !stop && xs->state != STATE_ENDED) {
 		size_t taken = 0;
 
-		struct utf8 text = xs->utf8;
-
-		if (!utf8_feed(&text, bytes)) {
-			error = STREAM_ERROR_NOT_WELL_FORMED;
-			break;
-		}
 		error = feed_once(xs, pool, bytes, drained, sink, ctx, &taken, &stop);
-		if (taken == bytes.n)
-			xs->utf8 = text;
-		else
-			utf8_feed(&xs->utf8, (struct span){ bytes.p, taken });
-		*used += taken;
 		bytes = (struct span){ bytes.p + taken, bytes.n - taken };
 	}
+	*used += all.n - bytes.n;
+	if (bytes.n == 0)
+		xs->utf8 = text;
+	else
+		utf8_feed(&xs->utf8, (struct span){ all.p, all.n - bytes.n });
 	if (error != STREAM_ERROR_NONE) {
 		drop_parser(xs);
 		xs->state = STATE_FAILED;
@@ -437,13 +469,18 @@ enum stream_error xml_parse_document(struct xml_pool *pool, struct span bytes, c
 	struct document_call call = { NULL };
 	struct expat_one *x;
 	enum stream_error error;
+	size_t used;
 
-	(void)pool;
 	*out = NULL;
 	if (limits->stanza_bytes && bytes.n > limits->stanza_bytes)
 		return STREAM_ERROR_POLICY_VIOLATION;
 	if (bytes.n == 0 || *bytes.p != '<' || memchr(bytes.p, 0, bytes.n) || !utf8_is_valid(bytes))
 		return STREAM_ERROR_NOT_WELL_FORMED;
+	*out = quick_element(pool->quick, bytes, (struct span){ "", 0 }, limits, &used);
+	if (*out && used == bytes.n)
+		return STREAM_ERROR_NONE;
+	stanza_unref(*out); /* something follows */
+	*out = NULL;
 	x = expat_new(false);
 	expat_aim(x, limits, 1, &hooks, &call);
 	error = expat_feed(x, bytes, true);

@@ -167,7 +167,7 @@ void stanza_write(struct buf *out, const struct stanza *s, struct span from, str
 	bool stream = ns_is_stream(ns);
 	const char *canon = stanza_canon(s);
 
-	buf_reserve(out, s->canon_n + 2 * name.n + 256);
+	buf_reserve(out, s->canon_n + s->extra_n + 2 * name.n + from.n + to.n + 128);
 	buf_add(out, "<", 1);
 	if (stream)
 		buf_add(out, "stream:", 7);

@@ -19,7 +19,7 @@
 
 struct conversation *desk_find(struct desk *self, const struct jid *visitor)
 {
-	return map_find(self->conversations, jid_bare(visitor));
+	return map_find_hashed(self->conversations, visitor->bare_hash, jid_bare(visitor));
 }
 
 struct conversation *desk_open(struct desk *self, struct jid *visitor)
@@ -38,7 +38,7 @@ struct conversation *desk_open(struct desk *self, struct jid *visitor)
 
 struct agent *desk_find_agent(struct desk *self, const struct jid *account)
 {
-	return map_find(self->agents, jid_bare(account));
+	return map_find_hashed(self->agents, account->bare_hash, jid_bare(account));
 }
 
 struct host *desk_host(struct desk *self, const struct jid *anybody)

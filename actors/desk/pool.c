@@ -79,7 +79,7 @@ static struct policy_candidate *candidate(const struct member *m)
 
 static struct member *member_find(struct pool *self, const struct jid *bare)
 {
-	return bare ? map_find(self->members, jid_bare(bare)) : NULL;
+	return bare ? map_find_hashed(self->members, bare->bare_hash, jid_bare(bare)) : NULL;
 }
 
 static struct member *member_get(struct pool *self, struct jid *account, enum client_class class)

@@ -140,6 +140,7 @@ void bosh_answer_oldest(struct bosh_session *b)
 		write_queue(b, &row->body, x->rid);
 	}
 	wrap_body_end(&row->body);
+	buf_trim(&row->body); /* it stays, and most sessions are idle */
 	b->held_count--;
 	list_remove(&x->waiting);
 	bosh_answer_send(b, row, x);

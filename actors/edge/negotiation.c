@@ -319,6 +319,19 @@ static bool binds_again(const struct stanza *el)
 	       stanza_child(el, STANZA_TOP, "bind", NS_BIND) != STANZA_NO_EL;
 }
 
+/* A new reference; NULL: malformed. A JID that was accepted is accepted again and stays as it is. */
+static struct jid *recipient(struct stream *s, struct span text)
+{
+	struct jid *to;
+
+	if (s->last_to && span_eq(text, jid_full(s->last_to)))
+		return jid_ref(s->last_to);
+	to = jid_parse(text);
+	jid_unref(s->last_to);
+	s->last_to = jid_ref(to);
+	return to;
+}
+
 /* False: it was answered here. number: under stream management, 0 without. */
 static bool stanza_in(struct stream *s, struct stanza *el, uint64_t number)
 {
@@ -340,7 +353,7 @@ static bool stanza_in(struct stream *s, struct stanza *el, uint64_t number)
 		return false;
 	}
 	if (to_text.p) {
-		to = jid_parse(to_text);
+		to = recipient(s, to_text);
 		if (!to) {
 			reply_error(s, el, STANZA_ERROR_JID_MALFORMED);
 			return false;

@@ -116,6 +116,8 @@ void stream_fini(struct stream *s)
 	login_free(s->login);
 	sm_free(s->sm);
 	jid_unref(s->full);
+	jid_unref(s->last_to);
+	s->last_to = NULL;
 	s->login = NULL;
 	s->sm = NULL;
 	s->full = NULL;

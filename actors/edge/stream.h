@@ -73,6 +73,7 @@ struct stream {
 	struct sm *sm; /* stream management; NULL = off */
 	struct intake *intake; /* of sm, or of the transport; NULL = the client asks for no acknowledgements */
 	struct jid *full; /* from bind on */
+	struct jid *last_to; /* whom the last stanza went to: most go there again; NULL = nobody yet */
 	uint64_t session;
 	struct pending_list pending;
 	struct shaper shaper;

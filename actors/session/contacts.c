@@ -12,7 +12,6 @@
 
 void contacts_begin(struct user *user)
 {
-	user->items = map_new();
 	user->roster = FACT_YES;
 }
 
@@ -25,45 +24,50 @@ void contacts_ask(struct outbox *o, const struct server *server, struct user *us
 	outbox_store(o, server, user, r);
 }
 
-static void put(struct user *user, struct roster_item *i)
+static void pack(struct user *user, const struct roster_item *i)
 {
-	struct roster_item *old = map_put(user->items, jid_bare(i->jid), i);
+	struct buf saved = BUF_INIT;
 
-	ASSERT(!old);
-	user->listed += i->listed;
+	roster_item_save(i, &saved);
+	roster_list_put(&user->items, i->jid, buf_span(&saved));
+	buf_fini(&saved);
 }
 
 void contacts_loaded(struct user *user, const struct store_request *r)
 {
-	ASSERT(user->roster == FACT_ASKED && !user->items);
-	user->items = map_new();
+	ASSERT(user->roster == FACT_ASKED && user->items.count == 0);
 	user->roster = r->status == STATUS_OK || r->status == STATUS_NOT_FOUND ? FACT_YES : FACT_LOST;
 	for (size_t k = 0; k < r->row_count; k++) {
 		const struct store_row *row = &r->rows[k];
 		struct roster_item *i = roster_item_load(span_of(row->key), (struct span){ row->bytes, row->n });
+		struct span saved;
 
-		if (!i)
+		if (!i) {
 			LOG_ERROR("roster", "%.*s: the record of %s is damaged", SPAN_FMT(jid_bare(user->bare)),
 				  row->key);
-		else if (contacts_find(user, i->jid))
-			roster_item_free(i);
-		else
-			put(user, i);
+		} else if (!roster_list_find(&user->items, i->jid, &saved)) {
+			pack(user, i);
+			user->listed += i->listed;
+		}
+		roster_item_free(i);
 	}
+	roster_list_trim(&user->items);
 }
 
-static void free_item(void *ctx UNUSED, struct span key UNUSED, void *value)
+void contacts_settle(struct user *user)
 {
-	roster_item_free(value);
+	while (user->open) {
+		struct roster_item *i = user->open;
+
+		user->open = i->next;
+		roster_item_free(i);
+	}
 }
 
 void contacts_forget(struct user *user)
 {
-	if (user->items) {
-		map_each(user->items, free_item, NULL);
-		map_free(user->items);
-	}
-	user->items = NULL;
+	contacts_settle(user);
+	roster_list_fini(&user->items);
 	user->listed = 0;
 	user->roster = FACT_UNKNOWN;
 }
@@ -90,9 +94,37 @@ void contacts_end(struct user *user)
 
 /* --- records --- */
 
-struct roster_item *contacts_find(const struct user *user, const struct jid *contact)
+static struct roster_item *open_item(struct user *user, struct roster_item *i)
 {
-	return user->items ? map_find(user->items, jid_bare(contact)) : NULL;
+	i->next = user->open;
+	user->open = i;
+	return i;
+}
+
+struct roster_item *contacts_find(struct user *user, const struct jid *contact)
+{
+	struct span saved;
+	struct roster_item *i;
+
+	for (i = user->open; i; i = i->next)
+		if (jid_eq_bare(i->jid, contact))
+			return i;
+	if (!roster_list_find(&user->items, contact, &saved))
+		return NULL;
+	i = roster_item_load(jid_bare(contact), saved);
+	ASSERT(i); /* it was packed here */
+	return open_item(user, i);
+}
+
+enum roster_state contacts_state(const struct user *user, const struct jid *contact)
+{
+	enum roster_state state = ROSTER_NONE;
+	struct span saved;
+	bool listed;
+
+	if (roster_list_find(&user->items, contact, &saved))
+		roster_item_peek(saved, &state, &listed);
+	return state;
 }
 
 bool contacts_is_full(const struct passage *p)
@@ -110,13 +142,11 @@ struct roster_item *contacts_get(struct passage *p, struct jid *contact)
 	if (i)
 		return i;
 	/* As many again for requests of strangers, which clients see as requests and not as items. */
-	if (most && map_count(p->user->items) >= 2 * (uint64_t)most) {
+	if (most && p->user->items.count >= 2 * (uint64_t)most) {
 		metric_inc(METRIC_limits_hit);
 		return NULL;
 	}
-	i = roster_item_new(contact);
-	put(p->user, i);
-	return i;
+	return open_item(p->user, roster_item_new(contact));
 }
 
 /* Visitors' records live in memory only. */
@@ -150,7 +180,19 @@ void contacts_save(struct passage *p, struct roster_item *i, struct packet *requ
 	}
 	r = store_request_new(STORE_OP_MAP_PUT, STORE_ROSTER, owner, jid_bare(i->jid), &shard_stored_kind);
 	roster_item_save(i, &r->value);
+	roster_list_put(&p->user->items, i->jid, buf_span(&r->value));
 	write_behind(p, r, request);
+}
+
+static void forget_item(struct user *user, struct roster_item *i)
+{
+	struct roster_item **link = &user->open;
+
+	while (*link != i)
+		link = &(*link)->next;
+	*link = i->next;
+	(void)roster_list_remove(&user->items, i->jid);
+	roster_item_free(i);
 }
 
 void contacts_erase(struct passage *p, struct roster_item *i, struct packet *request)
@@ -160,8 +202,7 @@ void contacts_erase(struct passage *p, struct roster_item *i, struct packet *req
 		store_request_new(STORE_OP_MAP_DELETE, STORE_ROSTER, owner, jid_bare(i->jid), &shard_stored_kind);
 
 	p->user->listed -= i->listed;
-	map_remove(p->user->items, jid_bare(i->jid));
-	roster_item_free(i);
+	forget_item(p->user, i);
 	write_behind(p, r, request);
 }
 
@@ -189,25 +230,35 @@ void contacts_written(struct passage *p, struct store_request *r)
 	passage_result(p);
 }
 
-struct each {
-	struct passage *p;
-	contacts_visit_f *visit;
-	void *ctx;
-};
-
-static void each_item(void *ctx, struct span key UNUSED, void *value)
+static bool passes(contacts_test_f *test, enum roster_state state)
 {
-	struct each *e = ctx;
-
-	e->visit(e->p, value, e->ctx);
+	return !test || test(state);
 }
 
-void contacts_each(struct passage *p, contacts_visit_f *visit, void *ctx)
+void contacts_each(struct passage *p, contacts_test_f *test, contacts_visit_f *visit, void *ctx)
 {
-	struct each e = { p, visit, ctx };
+	struct roster_list_entry e;
 
-	if (p->user->items)
-		map_each(p->user->items, each_item, &e);
+	for (uint32_t at = 0; roster_list_next(&p->user->items, &at, &e);) {
+		struct roster_item *i = passes(test, e.state) ? roster_item_load(e.contact, e.saved) : NULL;
+
+		if (i)
+			visit(p, i, ctx);
+		roster_item_free(i);
+	}
+}
+
+void contacts_each_jid(struct passage *p, contacts_test_f *test, contacts_visit_jid_f *visit, void *ctx)
+{
+	struct roster_list_entry e;
+
+	for (uint32_t at = 0; roster_list_next(&p->user->items, &at, &e);) {
+		struct jid *contact = passes(test, e.state) ? jid_parse(e.contact) : NULL;
+
+		if (contact)
+			visit(p, contact, ctx);
+		jid_unref(contact);
+	}
 }
 
 /* --- pushes --- */
@@ -341,7 +392,7 @@ void contacts_show(struct passage *p, struct shard_contact *m)
 
 /* --- the whole list --- */
 
-static void write_listed(struct passage *p, struct roster_item *i, void *ctx UNUSED)
+static void write_listed(struct passage *p, const struct roster_item *i, void *ctx UNUSED)
 {
 	if (i->listed && !contacts_is_shown(p->user, i->jid))
 		roster_item_write(p->builder, i);
@@ -355,7 +406,7 @@ static void write_shown(void *ctx, struct span key UNUSED, void *value)
 void contacts_write(struct passage *p, struct builder *b)
 {
 	ASSERT(b == p->builder);
-	contacts_each(p, write_listed, NULL);
+	contacts_each(p, NULL, write_listed, NULL);
 	if (p->user->contacts)
 		map_each(p->user->contacts, write_shown, b);
 }

@@ -1,7 +1,10 @@
 #pragma once
 /* A user's contacts in memory: the roster as loaded from the store, and the entries the desk shows beside it. Changes
  * are made in memory at once and written behind; when a write fails the memory is forgotten, so that the next look
- * reads what is true. */
+ * reads what is true.
+ *
+ * The roster is kept packed (xmpp/rules/roster_list). An item that is asked for is unpacked, and stays so until the handler
+ * ends (contacts_settle): whoever changes it calls contacts_save, or the change is lost. */
 #include "actors/session/xep.h"
 #include "xmpp/rules/roster.h"
 
@@ -11,9 +14,11 @@ void contacts_ask(struct outbox *o, const struct server *server, struct user *us
 void contacts_loaded(struct user *user, const struct store_request *r);
 void contacts_forget(struct user *user); /* to be asked for again */
 void contacts_end(struct user *user);    /* frees all */
+void contacts_settle(struct user *user); /* the handler is done with its items */
 
 /* --- while passage_knows_roster --- */
-struct roster_item *contacts_find(const struct user *user, const struct jid *contact); /* NULL = no record */
+struct roster_item *contacts_find(struct user *user, const struct jid *contact); /* NULL = no record */
+enum roster_state contacts_state(const struct user *user, const struct jid *contact); /* no record: ROSTER_NONE */
 /* Made when there is none; NULL when the user has too many. */
 struct roster_item *contacts_get(struct passage *p, struct jid *contact);
 bool contacts_is_full(const struct passage *p); /* no more items that clients see */
@@ -29,8 +34,12 @@ void contacts_push(struct passage *p, const struct roster_item *i);
 void contacts_push_removed(struct passage *p, const struct jid *contact);
 /* All items clients see, into the open <query/>. */
 void contacts_write(struct passage *p, struct builder *b);
-typedef void contacts_visit_f(struct passage *p, struct roster_item *i, void *ctx);
-void contacts_each(struct passage *p, contacts_visit_f *visit, void *ctx); /* the visitor must not add or erase */
+/* Those whose state passes the test, NULL = all. The visitors must not change the roster; the item is gone afterwards. */
+typedef bool contacts_test_f(enum roster_state state);
+typedef void contacts_visit_f(struct passage *p, const struct roster_item *i, void *ctx);
+typedef void contacts_visit_jid_f(struct passage *p, struct jid *contact, void *ctx);
+void contacts_each(struct passage *p, contacts_test_f *test, contacts_visit_f *visit, void *ctx);
+void contacts_each_jid(struct passage *p, contacts_test_f *test, contacts_visit_jid_f *visit, void *ctx);
 
 /* --- shown by the desk --- */
 void contacts_show(struct passage *p, struct shard_contact *m); /* takes name and group */

@@ -12,14 +12,28 @@ const struct xep *const pipeline_all[] = {
 };
 const unsigned pipeline_all_count = ARRAY_LEN(pipeline_all);
 
+static void list_phase(struct pipeline *l, enum phase phase, unsigned *n, xep_phase_f *function)
+{
+	if (function)
+		l->phases[phase][(*n)++] = function;
+	l->phases[phase][*n] = NULL;
+}
+
 void pipeline_init(struct pipeline *l, const struct config *conf)
 {
-	l->count = 0;
+	unsigned n[PHASES] = { 0 };
+
+	*l = (struct pipeline){ 0 };
 	for (unsigned i = 0; i < pipeline_all_count; i++) {
 		if (!conf->plugins[pipeline_all[i]->plugin])
 			continue;
 		ASSERT(l->count < PIPELINE_XEPS_MAX);
 		l->loaded[l->count++] = pipeline_all[i];
+		list_phase(l, PHASE_GATE, &n[PHASE_GATE], pipeline_all[i]->gate);
+		list_phase(l, PHASE_HANDLE, &n[PHASE_HANDLE], pipeline_all[i]->handle);
+		list_phase(l, PHASE_TAP, &n[PHASE_TAP], pipeline_all[i]->tap);
+		list_phase(l, PHASE_UNDELIVERED, &n[PHASE_UNDELIVERED], pipeline_all[i]->undelivered);
+		list_phase(l, PHASE_OTHERWISE, &n[PHASE_OTHERWISE], pipeline_all[i]->otherwise);
 	}
 }
 
@@ -147,27 +161,12 @@ bool passage_is(const struct passage *p, enum direction d, enum stanza_kind kind
 
 /* --- phases --- */
 
-enum phase { GATE, HANDLE, TAP, UNDELIVERED, OTHERWISE };
-
-static xep_phase_f *function_of(const struct xep *x, enum phase phase)
-{
-	switch (phase) {
-	case GATE: return x->gate;
-	case HANDLE: return x->handle;
-	case TAP: return x->tap;
-	case UNDELIVERED: return x->undelivered;
-	case OTHERWISE: return x->otherwise;
-	}
-	BUG("no such phase");
-}
-
 static enum xep_verdict run_phase(struct passage *p, enum phase phase)
 {
-	for (unsigned i = 0; i < p->pipeline->count; i++) {
-		xep_phase_f *function = function_of(p->pipeline->loaded[i], phase);
-		enum xep_verdict v = function ? function(p) : XEP_PASS;
+	for (xep_phase_f *const *f = p->pipeline->phases[phase]; *f; f++) {
+		enum xep_verdict v = (*f)(p);
 
-		if (v != XEP_PASS && phase != TAP)
+		if (v != XEP_PASS && phase != PHASE_TAP)
 			return v;
 	}
 	return XEP_PASS;
@@ -238,12 +237,12 @@ static enum xep_verdict run_outbound(struct passage *p)
 		return passage_refuse(p, STANZA_ERROR_BAD_REQUEST, NULL);
 	v = sanitise(p);
 	if (v == XEP_PASS)
-		v = run_phase(p, GATE);
+		v = run_phase(p, PHASE_GATE);
 	if (v == XEP_PASS && p->target != TARGET_OTHER && is_request(p->packet.stanza))
 		v = run_claims(p);
 	if (v == XEP_PASS)
-		v = run_phase(p, HANDLE);
-	return v == XEP_PASS ? run_phase(p, OTHERWISE) : v;
+		v = run_phase(p, PHASE_HANDLE);
+	return v == XEP_PASS ? run_phase(p, PHASE_OTHERWISE) : v;
 }
 
 /* A stanza to a domain of ours from somebody who is no client here: only requests mean anything. */
@@ -263,12 +262,12 @@ static enum xep_verdict run_inbound(struct passage *p)
 
 	if (stanza_kind(p->packet.stanza) == STANZA_MESSAGE && stanza_type(p->packet.stanza) == STANZA_TYPE_ERROR)
 		resent_forget(p->resent, p->user->bare, p->packet.stanza);
-	v = run_phase(p, GATE);
+	v = run_phase(p, PHASE_GATE);
 	if (v == XEP_PASS)
-		v = run_phase(p, HANDLE);
+		v = run_phase(p, PHASE_HANDLE);
 	if (v == XEP_PASS)
-		v = run_phase(p, UNDELIVERED);
-	return v == XEP_PASS ? run_phase(p, OTHERWISE) : v;
+		v = run_phase(p, PHASE_UNDELIVERED);
+	return v == XEP_PASS ? run_phase(p, PHASE_OTHERWISE) : v;
 }
 
 enum xep_verdict pipeline_run(struct passage *p)
@@ -283,7 +282,7 @@ enum xep_verdict pipeline_run(struct passage *p)
 	if (v == XEP_WAIT)
 		return v;
 	if (v == XEP_DONE && p->user)
-		run_phase(p, TAP);
+		run_phase(p, PHASE_TAP);
 	packet_clear(&p->packet);
 	return v;
 }

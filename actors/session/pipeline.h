@@ -5,9 +5,13 @@
 
 #define PIPELINE_XEPS_MAX 64u
 
+enum phase { PHASE_GATE, PHASE_HANDLE, PHASE_TAP, PHASE_UNDELIVERED, PHASE_OTHERWISE, PHASES };
+
 struct pipeline {
 	const struct xep *loaded[PIPELINE_XEPS_MAX];
 	unsigned count;
+	/* of the loaded ones, those that have a function for the phase; each list ends with NULL */
+	xep_phase_f *phases[PHASES][PIPELINE_XEPS_MAX + 1];
 };
 
 /* All descriptors, in the order of running. */

@@ -81,25 +81,23 @@ static bool is_blocked(const struct user *user)
 	return user->account == FACT_ASKED || user->roster == FACT_ASKED;
 }
 
-/* Runs one stanza; false: it must wait, and what it waits for has been asked. Takes *w otherwise. */
-static bool run_one(struct shard *self, struct user *user, struct waiting *w)
+/* Runs one stanza; false: it must wait, and what it waits for has been asked. Takes *packet otherwise. */
+static bool run_one(struct shard *self, struct user *user, struct packet *packet, bool outbound, uint64_t session)
 {
 	struct passage p = passage_of(self, user, NULL);
 
-	p.direction = w->outbound ? OUTBOUND : INBOUND;
-	p.session = session_of(self, user, &w->packet, w->outbound, w->session);
-	p.packet = packet_take(&w->packet);
+	p.direction = outbound ? OUTBOUND : INBOUND;
+	p.session = session_of(self, user, packet, outbound, session);
+	p.packet = packet_take(packet);
 	if (custody_came_back(&p)) { /* another copy is on its way or has arrived */
 		packet_clear(&p.packet);
-		waiting_free(w);
 		return true;
 	}
 	if (pipeline_run(&p) != XEP_WAIT) {
 		custody_leave(&p);
-		waiting_free(w);
 		return true;
 	}
-	w->packet = packet_take(&p.packet);
+	*packet = packet_take(&p.packet);
 	if (p.wants_account && user->account == FACT_UNKNOWN)
 		ask_account(self, user);
 	if (p.wants_roster && user->roster == FACT_UNKNOWN)
@@ -124,7 +122,8 @@ static void run_waiting(struct shard *self, struct user *user)
 	while (!is_blocked(user) && (link = list_pop_front(&user->waiting))) {
 		struct waiting *w = CONTAINER_OF(link, struct waiting, link);
 
-		if (run_one(self, user, w)) {
+		if (run_one(self, user, &w->packet, w->outbound, w->session)) {
+			waiting_free(w);
 			user->waiting_count--;
 			continue;
 		}
@@ -155,29 +154,33 @@ static void settle(struct shard *self, struct user *user)
 {
 	run_waiting(self, user);
 	wake_later(self, user);
+	contacts_settle(user);
 	users_settle(&self->users, user);
 	outbox_send(&self->out, self->server);
 }
 
-/* Takes *packet. */
+/* Too many wait already: this one is refused. Takes *packet. */
+static void turn_away(struct shard *self, struct user *user, struct packet *packet, bool outbound, uint64_t session)
+{
+	struct passage p = passage_of(self, user, NULL);
+
+	metric_inc(METRIC_limits_hit);
+	p.direction = outbound ? OUTBOUND : INBOUND;
+	p.session = session_of(self, user, packet, outbound, session);
+	p.packet = packet_take(packet);
+	if (!custody_came_back(&p))
+		passage_refuse(&p, STANZA_ERROR_RESOURCE_CONSTRAINT, NULL);
+	custody_leave(&p);
+	packet_clear(&p.packet);
+}
+
+/* Takes *packet. With nothing before it and nothing missing, which is the rule, it runs without having waited. */
 static void take_in(struct shard *self, struct user *user, struct packet *packet, bool outbound, uint64_t session)
 {
-	struct waiting *w = waiting_new(packet, outbound, session);
-
 	if (user->waiting_count >= USER_WAITING_MAX) {
-		struct passage p = passage_of(self, user, NULL);
-
-		metric_inc(METRIC_limits_hit);
-		p.direction = outbound ? OUTBOUND : INBOUND;
-		p.session = session_of(self, user, &w->packet, outbound, session);
-		p.packet = packet_take(&w->packet);
-		if (!custody_came_back(&p))
-			passage_refuse(&p, STANZA_ERROR_RESOURCE_CONSTRAINT, NULL);
-		custody_leave(&p);
-		packet_clear(&p.packet);
-		waiting_free(w);
-	} else {
-		list_push_back(&user->waiting, &w->link);
+		turn_away(self, user, packet, outbound, session);
+	} else if (!list_empty(&user->waiting) || is_blocked(user) || !run_one(self, user, packet, outbound, session)) {
+		list_push_back(&user->waiting, &waiting_new(packet, outbound, session)->link);
 		user->waiting_count++;
 	}
 	settle(self, user);

@@ -23,7 +23,7 @@ void users_init(struct users *u, const struct server *server)
 
 struct user *users_find(const struct users *u, const struct jid *any)
 {
-	return map_find(u->by_bare, jid_bare(any));
+	return map_find_hashed(u->by_bare, any->bare_hash, jid_bare(any));
 }
 
 struct user *users_get(struct users *u, struct jid *any)

@@ -6,6 +6,7 @@
 #include "runtime/mem/list.h"
 #include "runtime/mem/map.h"
 #include "xmpp/rules/delivery.h"
+#include "xmpp/rules/roster_list.h"
 
 struct offline_flush; /* offline.c */
 
@@ -64,7 +65,8 @@ struct user {
 	struct list custodies; /* custody.h */
 	struct list returned; /* struct waiting: came back, its session has yet to end */
 	enum user_fact account, roster;
-	struct map *items;    /* contact's bare JID -> struct roster_item; while roster is FACT_YES */
+	struct roster_list items; /* while roster is FACT_YES */
+	struct roster_item *open; /* those a handler is looking at, until it ends: see contacts.h */
 	struct map *contacts; /* bare JID -> struct contact; NULL when none */
 	unsigned listed;      /* items clients see */
 	struct offline_flush *flush; /* offline messages on their way to a session; NULL = none */

@@ -43,6 +43,7 @@ struct worker {
 	struct ev_loop *loop; /* NULL under simulation */
 	struct actor *first, *last; /* own run queue */
 	struct actor *turns;        /* actors whose on_turn_end is due */
+	struct actor *wakes;        /* threaded actors to wake at the end of the turn, by run_next */
 	struct wheel *delayed;
 	uint32_t turn; /* counts its turns, for the watch */
 	/* written by other threads */

@@ -103,23 +103,31 @@ void thread_wake(struct actor *a)
 {
 	pthread_mutex_lock(&a->thread->lock);
 	a->thread->signalled = true;
-	pthread_cond_signal(&a->thread->woken);
 	pthread_mutex_unlock(&a->thread->lock);
+	/* Behind the lock, or the woken one would sleep again at once for it. The struct outlives its senders. */
+	pthread_cond_signal(&a->thread->woken);
+}
+
+static void end_thread(struct actor_thread *t)
+{
+	thread_wake(t->actor);
+	if (t->started) {
+		pthread_join(t->thread, NULL);
+	} else if (t->actor->id != ACTOR_NONE) {
+		actor_set_current(t->actor, outside_mono_ms());
+		actor_end(t->actor);
+		actor_set_current(NULL, 0);
+	}
 }
 
 void thread_stop_all(void)
 {
 	order_store_u32(&stopping, 1);
+	for (struct actor_thread *t = threads; t; t = t->next)
+		end_thread(t);
+	/* Only now: until its own end each of them may have woken another one. */
 	for (struct actor_thread *t = threads, *next; t; t = next) {
 		next = t->next;
-		thread_wake(t->actor);
-		if (t->started) {
-			pthread_join(t->thread, NULL);
-		} else if (t->actor->id != ACTOR_NONE) {
-			actor_set_current(t->actor, outside_mono_ms());
-			actor_end(t->actor);
-			actor_set_current(NULL, 0);
-		}
 		t->actor->thread = NULL;
 		pthread_mutex_destroy(&t->lock);
 		pthread_cond_destroy(&t->woken);

@@ -184,12 +184,34 @@ static struct actor *float_pop(void)
 	return a;
 }
 
+/* A wake-up costs more than most requests: from a worker it comes at the end of the turn, one for all that the turn has to
+ * ask. `scheduled` of the actor is 1 until its thread rests, so it is in one list at most. */
+static void schedule_threaded(struct actor *a)
+{
+	if (!here) {
+		thread_wake(a);
+		return;
+	}
+	a->run_next = here->wakes;
+	here->wakes = a;
+}
+
+static void wake_threads(struct worker *w)
+{
+	struct actor *a;
+
+	while ((a = w->wakes)) {
+		w->wakes = a->run_next; /* from the wake-up on it may be in another list */
+		thread_wake(a);
+	}
+}
+
 void worker_schedule(struct actor *a)
 {
 	if (pool.simulate) {
 		enqueue(worker_at(a->home), a);
 	} else if (a->b->placement == ACTOR_THREADED) {
-		thread_wake(a);
+		schedule_threaded(a);
 	} else if (a->b->placement == ACTOR_FLOATING) {
 		float_push(a);
 	} else if (here && here->index == a->home) {
@@ -368,8 +390,10 @@ static void *run_worker(void *opaque)
 		run_queued(w);
 		worker_fire_delayed(w, outside_mono_ms());
 		worker_end_turns(w);
+		wake_threads(w);
 		sleep_or_poll(w);
 	}
+	wake_threads(w);
 	return NULL;
 }
 
@@ -395,6 +419,7 @@ void workers_stop(void)
 	for (unsigned i = 0; i < pool.count; i++) {
 		here = worker_at(i);
 		directory_each(stop_own, here);
+		wake_threads(here);
 		here = NULL;
 	}
 }

@@ -22,11 +22,6 @@ void conn_init(struct conn *c, const struct conn_carrier *carrier, const struct 
 	conn_worker_join(c);
 }
 
-bool conn_is_live(const struct conn *c)
-{
-	return c->attached && !c->freed && c->phase != CONN_ENDED;
-}
-
 /* No events from now on; the memory stays. */
 static void cut(struct conn *c)
 {

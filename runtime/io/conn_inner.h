@@ -76,7 +76,10 @@ static inline enum conn_end conn_failure_of(int n)
 void conn_init(struct conn *c, const struct conn_carrier *carrier, const struct address *peer,
 	       const struct conn_limits *limits, const struct conn_events *events, void *ctx);
 void conn_destroy(struct conn *c);
-bool conn_is_live(const struct conn *c); /* callbacks may still happen, here and now */
+static inline bool conn_is_live(const struct conn *c) /* callbacks may still happen, here and now */
+{
+	return c->attached && !c->freed && c->phase != CONN_ENDED;
+}
 bool conn_wants_input(const struct conn *c);
 /* The following call back: between conn_worker_enter and conn_worker_leave. */
 void conn_service(struct conn *c); /* something to do, at the end of a turn */

@@ -135,9 +135,38 @@ void conn_worker_watch(struct conn *c, uint32_t events)
 				w->ready[i].data.ptr = NULL;
 }
 
+/* Consecutive connections of one owner are one stay in its context, with a look at the clock now and then: entering costs as
+ * much as half a message. A callback under simulation is a turn of its own. */
+#define STAY_CONNECTIONS 8u
+
+struct stay {
+	actor_id owner; /* ACTOR_NONE: outside */
+	unsigned connections;
+};
+
+static void stay_leave(struct stay *stay)
+{
+	if (stay->owner != ACTOR_NONE)
+		actor_leave();
+	*stay = (struct stay){ ACTOR_NONE, 0 };
+}
+
+static void stay_with(struct stay *stay, const struct conn *c)
+{
+	if (!worker_of(c)->loop)
+		return;
+	if (stay->owner != c->owner || stay->connections == STAY_CONNECTIONS) {
+		stay_leave(stay);
+		stay->owner = c->owner;
+		actor_enter(c->owner);
+	}
+	stay->connections++;
+}
+
 static void on_any(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct conn_worker *w = io->data;
+	struct stay stay = { ACTOR_NONE, 0 };
 
 	(void)loop;
 	(void)events;
@@ -149,10 +178,12 @@ static void on_any(struct ev_loop *loop, ev_io *io, int events)
 
 		if (!c)
 			continue;
+		stay_with(&stay, c);
 		entered = conn_worker_enter(c);
 		c->carrier->ready(c, w->ready[i].events);
 		conn_worker_leave(c, entered);
 	}
+	stay_leave(&stay);
 	w->ready_count = 0;
 	w->entered--;
 	close_worker(w);
@@ -270,6 +301,7 @@ void conn_worker_todo(struct conn *c)
 /* Those that have something to do now; what they cause comes next time. */
 static void service_all(struct conn_worker *w)
 {
+	struct stay stay = { ACTOR_NONE, 0 };
 	struct list now, *link;
 
 	list_init(&now);
@@ -277,11 +309,14 @@ static void service_all(struct conn_worker *w)
 		list_push_back(&now, link);
 	while ((link = list_pop_front(&now))) {
 		struct conn *c = CONTAINER_OF(link, struct conn, link);
-		bool entered = conn_worker_enter(c);
+		bool entered;
 
+		stay_with(&stay, c);
+		entered = conn_worker_enter(c);
 		conn_service(c);
 		conn_worker_leave(c, entered);
 	}
+	stay_leave(&stay);
 }
 
 void conn_worker_turn_end(unsigned worker)

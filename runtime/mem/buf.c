@@ -25,12 +25,10 @@ void buf_clear(struct buf *b)
 	b->start = b->end = 0;
 }
 
-char *buf_reserve(struct buf *b, size_t bytes)
+char *buf_grow(struct buf *b, size_t bytes)
 {
 	size_t used = buf_len(b), size = b->size ? b->size : FIRST_SIZE;
 
-	if (b->size - b->end >= bytes && b->base)
-		return b->base + b->end;
 	ASSERT(bytes < UINT32_MAX / 2 && used < UINT32_MAX / 2);
 	if (b->base && used + bytes <= b->size / 2) { /* room enough once the read part is gone */
 		memmove(b->base, b->base + b->start, used);
@@ -57,22 +55,22 @@ void buf_commit(struct buf *b, size_t bytes)
 	b->end += (uint32_t)bytes;
 }
 
-void buf_add(struct buf *b, const void *bytes, size_t n)
+/* By a copy: allocators shrink in place, and keep the block, where less than half is spared. */
+void buf_trim(struct buf *b)
 {
-	if (n == 0)
+	uint32_t used = (uint32_t)buf_len(b);
+	char *fresh;
+
+	if (used == b->size)
 		return;
-	memcpy(buf_reserve(b, n), bytes, n);
-	b->end += (uint32_t)n;
-}
-
-void buf_add_text(struct buf *b, const char *text)
-{
-	buf_add(b, text, strlen(text));
-}
-
-void buf_add_span(struct buf *b, struct span s)
-{
-	buf_add(b, s.p, s.n);
+	if (used == 0) {
+		buf_fini(b);
+		return;
+	}
+	fresh = xmalloc(used);
+	memcpy(fresh, b->base + b->start, used);
+	free(b->base);
+	*b = (struct buf){ .base = fresh, .end = used, .size = used };
 }
 
 void buf_addf(struct buf *b, const char *fmt, ...)

@@ -14,12 +14,30 @@ struct buf {
 void buf_fini(struct buf *b);  /* frees; b is empty and usable again */
 void buf_wipe(struct buf *b);  /* as buf_fini after overwriting the bytes (secrets) */
 void buf_clear(struct buf *b); /* empty, keeps the memory */
-/* Room for at least `bytes` at the end; returns where to write. Follow with buf_commit. */
-char *buf_reserve(struct buf *b, size_t bytes);
+char *buf_grow(struct buf *b, size_t bytes); /* buf_reserve when there is no room */
+/* Room for at least `bytes` at the end; returns where to write. Follow with buf_commit. Here, like buf_add, because every
+ * byte that leaves passes through them. */
+static inline char *buf_reserve(struct buf *b, size_t bytes)
+{
+	return b->size - b->end >= bytes && b->base ? b->base + b->end : buf_grow(b, bytes);
+}
 void buf_commit(struct buf *b, size_t bytes);
-void buf_add(struct buf *b, const void *bytes, size_t n);
-void buf_add_text(struct buf *b, const char *text);
-void buf_add_span(struct buf *b, struct span s);
+void buf_trim(struct buf *b); /* gives back what it has to spare: for bytes that are kept */
+static inline void buf_add(struct buf *b, const void *bytes, size_t n)
+{
+	if (n == 0)
+		return;
+	memcpy(buf_reserve(b, n), bytes, n);
+	b->end += (uint32_t)n;
+}
+static inline void buf_add_text(struct buf *b, const char *text)
+{
+	buf_add(b, text, strlen(text));
+}
+static inline void buf_add_span(struct buf *b, struct span s)
+{
+	buf_add(b, s.p, s.n);
+}
 void buf_addf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_consume(struct buf *b, size_t bytes); /* drop from the front; frees the memory when emptied */
 /* Hands the bytes over as a NUL-terminated heap string; b becomes empty. */

@@ -115,11 +115,16 @@ static struct entry **slot_of(const struct map *m, uint64_t hash, struct span ke
 	return slot;
 }
 
-void *map_find(const struct map *m, struct span key)
+void *map_find_hashed(const struct map *m, uint64_t hash, struct span key)
 {
-	struct entry *e = m->count ? *slot_of(m, map_hash(key), key) : NULL;
+	struct entry *e = m->count ? *slot_of(m, hash, key) : NULL;
 
 	return e ? e->value : NULL;
+}
+
+void *map_find(const struct map *m, struct span key)
+{
+	return m->count ? map_find_hashed(m, map_hash(key), key) : NULL;
 }
 
 static void grow(struct map *m)

@@ -9,6 +9,7 @@ struct map *map_new(void);
 void map_free(struct map *m);
 size_t map_count(const struct map *m);
 void *map_find(const struct map *m, struct span key); /* NULL when absent */
+void *map_find_hashed(const struct map *m, uint64_t hash, struct span key); /* hash: map_hash(key), known already */
 void *map_put(struct map *m, struct span key, void *value); /* value not NULL; returns the one replaced or NULL */
 void *map_remove(struct map *m, struct span key); /* returns the value or NULL */
 /* Visits all entries in no particular order; the visitor may remove the entry it is shown and no other. */

@@ -2,6 +2,7 @@
 # (unit/actors/session/world).
 unit_test(xmpp/rules/delivery xmpp)
 unit_test(xmpp/rules/roster xmpp)
+unit_test(xmpp/rules/roster_list xmpp)
 add_library(session_world STATIC ${CMAKE_CURRENT_LIST_DIR}/actors/session/world.c)
 target_link_libraries(session_world PUBLIC actors PkgConfig::CMOCKA)
 foreach(test shard user custody resent pipeline sanitise messages offline iq roster subscription presence desk order)

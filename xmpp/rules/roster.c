@@ -221,6 +221,13 @@ struct roster_item *roster_item_load(struct span contact, struct span saved)
 	return NULL;
 }
 
+void roster_item_peek(struct span saved, enum roster_state *state, bool *listed)
+{
+	ASSERT(saved.n >= SAVED_HEAD);
+	*state = (enum roster_state)(saved.p[1] - '0');
+	*listed = saved.p[2] == '1';
+}
+
 /* --- XML --- */
 
 /* RFC 6121 2.3.3: a group named twice is a bad request, an empty or over-long one not acceptable. */

@@ -32,6 +32,7 @@ bool roster_is_asked(enum roster_state s);    /* the contact's request is open *
 const char *roster_state_text(enum roster_state s); /* none, to, from, both */
 
 struct roster_item {
+	struct roster_item *next; /* for its owner */
 	struct jid *jid; /* bare, counted */
 	char *name;      /* owned, NULL = none */
 	char **groups;   /* owned */
@@ -49,6 +50,7 @@ void roster_item_describe(struct roster_item *i, const struct roster_item *from)
 /* What is kept in the store for one contact, and back; NULL when the bytes are damaged. */
 void roster_item_save(const struct roster_item *i, struct buf *out);
 struct roster_item *roster_item_load(struct span contact, struct span saved);
+void roster_item_peek(struct span saved, enum roster_state *state, bool *listed); /* of bytes that load takes */
 
 /* Reads the <item/> of a roster set. *out is the caller's; *remove: subscription='remove'. Other values of
  * subscription and ask are the server's business and ignored (RFC 6121 2.1.2). */

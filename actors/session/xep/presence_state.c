@@ -12,12 +12,11 @@ struct broadcast {
 	struct jid *from;
 };
 
-static void tell_contact(struct passage *p, struct roster_item *i, void *ctx)
+static void tell_contact(struct passage *p, struct jid *contact, void *ctx)
 {
 	const struct broadcast *b = ctx;
 
-	if (roster_shows(i->state))
-		passage_send(p, stanza_ref(b->stanza), b->from, i->jid, PRESENCE_FLAGS);
+	passage_send(p, stanza_ref(b->stanza), b->from, contact, PRESENCE_FLAGS);
 }
 
 /* The user's clients see each other, the sender itself too (4.2.2). */
@@ -37,20 +36,9 @@ static void tell_own(struct passage *p, const struct broadcast *b)
 /* 4.6.3: those outside the roster who were told of this client. */
 static void tell_directed(struct passage *p, const struct session *s, const struct broadcast *b)
 {
-	for (unsigned k = 0; k < s->directed_count; k++) {
-		const struct roster_item *i = contacts_find(p->user, s->directed[k]);
-
-		if (!i || !roster_shows(i->state))
+	for (unsigned k = 0; k < s->directed_count; k++)
+		if (!roster_shows(contacts_state(p->user, s->directed[k])))
 			passage_send(p, stanza_ref(b->stanza), b->from, s->directed[k], PRESENCE_FLAGS);
-	}
-}
-
-static void probe_contact(struct passage *p, struct roster_item *i, void *ctx)
-{
-	const struct broadcast *b = ctx;
-
-	if (roster_sees(i->state))
-		passage_send(p, stanza_ref(b->stanza), b->from, i->jid, PRESENCE_FLAGS);
 }
 
 /* The first presence of a client: it learns who else is there. */
@@ -58,7 +46,7 @@ static void greet(struct passage *p, struct session *newcomer)
 {
 	struct broadcast probe = { passage_make_presence(p, "probe"), newcomer->full };
 
-	contacts_each(p, probe_contact, &probe);
+	contacts_each_jid(p, roster_sees, tell_contact, &probe);
 	stanza_unref(probe.stanza);
 	LIST_EACH(it, &p->user->sessions) {
 		const struct session *s = CONTAINER_OF(it, struct session, link);
@@ -77,7 +65,7 @@ static void announce(struct passage *p)
 	struct broadcast b = { p->packet.stanza, s->full };
 
 	session_note_presence(p->users, s, p->packet.stanza);
-	contacts_each(p, tell_contact, &b);
+	contacts_each_jid(p, roster_shows, tell_contact, &b);
 	tell_own(p, &b);
 	if (!s->is_announced)
 		greet(p, s);
@@ -91,7 +79,7 @@ static void withdraw(struct passage *p)
 
 	if (!s->presence)
 		return;
-	contacts_each(p, tell_contact, &b);
+	contacts_each_jid(p, roster_shows, tell_contact, &b);
 	tell_directed(p, s, &b);
 	tell_own(p, &b);
 	session_note_presence(p->users, s, p->packet.stanza);
@@ -105,7 +93,7 @@ static void withdraw_late(struct passage *p)
 
 	if (!(p->packet.flags & PACKET_SERVER))
 		return;
-	contacts_each(p, tell_contact, &b);
+	contacts_each_jid(p, roster_shows, tell_contact, &b);
 	tell_own(p, &b);
 }
 
@@ -137,15 +125,12 @@ static enum xep_verdict own_presence(struct passage *p)
 /* To one of the user's clients only when the probe names it (4.3.2). */
 static enum xep_verdict answer_probe(struct passage *p)
 {
-	const struct roster_item *i;
-
 	if (user_resources(p->users, p->user) == DELIVERY_NOBODY)
 		return XEP_REFUSED;
 	if (!jid_eq_bare(p->packet.from, p->user->bare)) {
 		if (!passage_knows_roster(p))
 			return XEP_WAIT;
-		i = contacts_find(p->user, p->packet.from);
-		if (!i || !roster_shows(i->state))
+		if (!roster_shows(contacts_state(p->user, p->packet.from)))
 			return XEP_REFUSED;
 	}
 	LIST_EACH(it, &p->user->sessions) {
@@ -179,7 +164,7 @@ static void withdraw_gone(struct passage *p, struct broadcast *b)
 	struct packet late;
 
 	if (passage_knows_roster(p)) {
-		contacts_each(p, tell_contact, b);
+		contacts_each_jid(p, roster_shows, tell_contact, b);
 		tell_own(p, b);
 		return;
 	}

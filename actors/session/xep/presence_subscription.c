@@ -160,13 +160,11 @@ static enum xep_verdict inbound(struct passage *p, enum roster_verb verb)
 
 /* --- requests that wait --- */
 
-static void show_request(struct passage *p, struct roster_item *i, void *ctx UNUSED)
+static void show_request(struct passage *p, const struct roster_item *i, void *ctx UNUSED)
 {
 	static const struct xml_limits no_limits;
 	struct stanza *s = NULL;
 
-	if (!roster_is_asked(i->state))
-		return;
 	if (!i->request || xml_parse_document(p->xml, span_of(i->request), &no_limits, &s) != STREAM_ERROR_NONE)
 		s = passage_make_presence(p, "subscribe");
 	deliver(p, s, i->jid, p->session);
@@ -181,7 +179,7 @@ static enum xep_verdict own_presence(struct passage *p)
 	if (!passage_knows_roster(p))
 		return XEP_WAIT;
 	p->session->saw_requests = p->user->roster == FACT_YES;
-	contacts_each(p, show_request, NULL);
+	contacts_each(p, roster_is_asked, show_request, NULL);
 	return XEP_PASS; /* presence-state, next in line, needs nothing more: this is not done twice */
 }
 

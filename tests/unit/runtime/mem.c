@@ -20,6 +20,25 @@ static void a_buffer_keeps_what_is_added_and_not_consumed(void **state)
 	assert_null(b.base);
 }
 
+static void a_trimmed_buffer_is_as_large_as_what_is_in_it(void **state)
+{
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	buf_add_text(&b, "abcdef");
+	buf_consume(&b, 2);
+	buf_trim(&b);
+	assert_int_equal(b.size, 4);
+	assert_true(span_is(buf_span(&b), "cdef"));
+	buf_add_text(&b, "gh");
+	assert_true(span_is(buf_span(&b), "cdefgh"));
+	buf_clear(&b);
+	buf_trim(&b);
+	assert_null(b.base);
+	buf_trim(&b);
+	buf_fini(&b);
+}
+
 static void a_buffer_that_was_emptied_holds_no_memory(void **state)
 {
 	struct buf b = BUF_INIT;
@@ -153,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_buffer_keeps_what_is_added_and_not_consumed),
+		cmocka_unit_test(a_trimmed_buffer_is_as_large_as_what_is_in_it),
 		cmocka_unit_test(a_buffer_that_was_emptied_holds_no_memory),
 		cmocka_unit_test(a_map_finds_what_was_put_and_forgets_what_was_removed),
 		cmocka_unit_test(siphash_gives_the_reference_values),
