@@ -366,7 +366,7 @@ static void on_shard_inbound(struct shard *self, struct shard_inbound *m)
 	if (!s && stanza_kind(m->packet.stanza) != STANZA_MESSAGE)
 		return;
 	if (stanza_kind(m->packet.stanza) == STANZA_MESSAGE &&
-	    resent_is(self->resent, m->packet.from, m->packet.stanza)) {
+	    resent_is(self->resent, m->packet.from, m->packet.stanza, &m->packet.pledge)) {
 		metric_inc(METRIC_messages_resent); /* the first one is on its way: this one is handled with it */
 		return;
 	}
