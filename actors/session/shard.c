@@ -404,8 +404,11 @@ static void receive(struct shard *self, struct packet *packet)
 		return;
 	}
 	user = users_find(&self->users, packet->to);
-	if (!user && needs_somebody(packet->stanza))
+	if (!user && needs_somebody(packet->stanza)) {
+		if (stanza_kind(packet->stanza) == STANZA_MESSAGE)
+			resent_forget(self->resent, packet->to, packet->stanza); /* its sender may try again when it is back */
 		return;
+	}
 	take_in(self, user ? user : users_get(&self->users, packet->to), packet, false, 0);
 }
 

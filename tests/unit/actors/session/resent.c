@@ -115,6 +115,22 @@ static void what_came_back_may_be_tried_again(void **state)
 	world_free(w);
 }
 
+static void what_came_back_to_nobody_too(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned a = client_online(w, "alice@localhost", "a");
+
+	(void)state;
+	w->store_stalls = true;
+	client_send_owed(w, a, MESSAGE("nobody@localhost", "hi", "1"), 1);
+	client_drop(w, a, CLOSE_SOCKET_LOST);
+	world_release_store(w); /* the error finds nobody */
+	a = client_online(w, "alice@localhost", "a2");
+	client_send_owed(w, a, MESSAGE("nobody@localhost", "hi", "1"), 1);
+	assert_has(client_log(w, a), "<service-unavailable");
+	world_free(w);
+}
+
 static void the_oldest_are_forgotten_first(void **state)
 {
 	struct resent *r = resent_new(100);
@@ -170,6 +186,7 @@ int main(void)
 		cmocka_unit_test(the_first_had_no_promise),
 		cmocka_unit_test(other_words_or_other_receivers_are_other_messages),
 		cmocka_unit_test(what_came_back_may_be_tried_again),
+		cmocka_unit_test(what_came_back_to_nobody_too),
 		cmocka_unit_test(the_oldest_are_forgotten_first),
 		cmocka_unit_test(it_can_be_switched_off),
 	};
