@@ -206,6 +206,31 @@ static void what_the_desk_keeps_gets_no_row(void **state)
 	world_free(f.w);
 }
 
+/* An error would tell the visitor that it failed, and the desk that it arrived. */
+static void what_the_desk_keeps_and_cannot_be_taken_goes_back(void **state)
+{
+	struct world *w = world_new(DESK);
+	const char *desk;
+	unsigned n = 0, s = client_new(w, "seat1@localhost", "x");
+
+	(void)state;
+	w->store_stalls = true;
+	client_send(w, s, "<presence/>"); /* waits for the roster, and all behind it */
+	world_desk(w);
+	for (unsigned i = 0; i < 1001; i++)
+		world_route(w, "<message from='v-aaaaaaaaaaaaaaaaaaaa@localhost/x' to='seat1@localhost' type='chat'>"
+			       "<body>help</body></message>", PACKET_FROM_DESK | PACKET_KEPT);
+	desk = world_desk(w);
+	assert_has(desk, "DESK_UNDELIVERED");
+	assert_lacks(desk, "type='error'");
+	world_release_store(w);
+	desk = client_log(w, s);
+	for (const char *p = desk; (p = strstr(p, "<body>")); p++)
+		n++;
+	assert_int_equal(n, 999); /* the presence waited too */
+	world_free(w);
+}
+
 static void a_receipt_of_a_session_that_is_gone_counts(void **state)
 {
 	struct fixture f = begin(NO_DESK);
@@ -234,6 +259,7 @@ int main(void)
 		cmocka_unit_test(what_is_worth_no_row_is_handled_in_memory),
 		cmocka_unit_test(d0_writes_nothing),
 		cmocka_unit_test(what_the_desk_keeps_gets_no_row),
+		cmocka_unit_test(what_the_desk_keeps_and_cannot_be_taken_goes_back),
 		cmocka_unit_test(a_receipt_of_a_session_that_is_gone_counts),
 	};
 
