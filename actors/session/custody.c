@@ -89,6 +89,7 @@ struct custody *custody_open(struct passage *p, unsigned copies)
 		c->user = p->user;
 		c->receipt = CUSTODY_RECEIPT | ++u->receipts;
 		c->packet = packet_copy(&p->packet);
+		c->time_us = outside_wall_us();
 		list_init(&c->to_save);
 		list_push_back(&p->user->custodies, &c->link);
 		map_put(u->custodies, key_of(&c->receipt), c);
@@ -134,6 +135,11 @@ bool custody_came_back(struct passage *p)
 	return false;
 }
 
+uint64_t custody_time_us(const struct passage *p)
+{
+	return p->custody ? p->custody->time_us : outside_wall_us();
+}
+
 void custody_leave(struct passage *p)
 {
 	struct custody *c = p->custody;
@@ -176,7 +182,7 @@ static void save(struct users *u, struct outbox *out, struct custody *c)
 	list_remove(&c->to_save);
 	c->state = ROW_SAVING;
 	stanza_save(&r->value, q->stanza, jid_full(q->from), jid_full(q->to));
-	r->time_us = outside_wall_us();
+	r->time_us = c->time_us;
 	r->note[0] = c->receipt;
 	r->relaxed = config_durability(u->server->conf, jid_domain(c->user->bare)) == CONFIG_DURABILITY_D1;
 	metric_inc(METRIC_custody_saved);

@@ -29,6 +29,7 @@ struct custody {
 	struct packet packet; /* as delivered; holds the pledge */
 	uint64_t receipt;     /* with every copy on its way; CUSTODY_RECEIPT is set */
 	uint64_t row, save_at_ms;
+	uint64_t time_us;     /* wall clock, when it was first delivered: of its row and of the offline message it may become */
 	uint32_t copies;      /* neither acknowledged nor returned */
 	uint8_t state;        /* enum custody_row */
 	bool written;         /* some client has it */
@@ -45,6 +46,8 @@ void custody_deliver(struct passage *p, struct custody *c, const struct session 
  * to decide. Else its custody, if it had one, is p->custody until custody_open or custody_leave, and the pledge is in
  * p->packet again. */
 bool custody_came_back(struct passage *p);
+/* When the message in passing was said, as far as is known: now, or when it was delivered before it came back. */
+uint64_t custody_time_us(const struct passage *p);
 /* After the message in passing was decided: what is still p->custody ends, its row with it. */
 void custody_leave(struct passage *p);
 

@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
+#include "actors/session/custody.h"
 #include "runtime/log.h"
 #include "runtime/metric.h"
-#include "runtime/outside.h"
 #include "xmpp/datetime.h"
 #include "xmpp/ns.h"
 #include "xmpp/parser.h"
@@ -44,7 +44,7 @@ static void append(struct passage *p)
 						    jid_bare(q->from), &shard_stored_kind);
 
 	stanza_save(&r->value, q->stanza, jid_full(q->from), jid_full(q->to));
-	r->time_us = outside_wall_us();
+	r->time_us = custody_time_us(p);
 	r->limit = (uint64_t)conf->store_limit;
 	r->total = p->user->class == CLASS_VISITOR ? VISITOR_KEEP_MAX : (uint64_t)conf->store_limit_total;
 	r->packet = packet_note_new(&copy);

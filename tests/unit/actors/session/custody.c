@@ -112,6 +112,21 @@ static void a_lost_receiver_makes_it_an_offline_message(void **state)
 	}
 }
 
+/* So recovery knows that two rows are the same message, and its receiver when it was said. */
+static void it_keeps_its_time_wherever_it_is_kept(void **state)
+{
+	struct fixture f = begin(NO_DESK);
+
+	(void)state;
+	client_send_owed(f.w, f.a, hello, 1);
+	world_pass(f.w, 60000);
+	client_drop(f.w, f.r, CLOSE_SOCKET_LOST);
+	f.r = client_new(f.w, ROMEO, "r2");
+	client_send(f.w, f.r, "<presence/>");
+	assert_has(client_log(f.w, f.r), "stamp='2026-01-01T00:00:00");
+	world_free(f.w);
+}
+
 static void one_of_two_clients_is_enough(void **state)
 {
 	struct fixture f = begin(NO_DESK);
@@ -254,6 +269,7 @@ int main(void)
 		cmocka_unit_test(acknowledged_while_it_is_written_leaves_no_row),
 		cmocka_unit_test(a_store_that_fails_is_tried_again),
 		cmocka_unit_test(a_lost_receiver_makes_it_an_offline_message),
+		cmocka_unit_test(it_keeps_its_time_wherever_it_is_kept),
 		cmocka_unit_test(one_of_two_clients_is_enough),
 		cmocka_unit_test(another_client_gets_what_came_back_under_the_same_row),
 		cmocka_unit_test(what_is_worth_no_row_is_handled_in_memory),
