@@ -72,6 +72,17 @@ static void wait_to_save(struct users *u, struct custody *c)
 	list_push_back(&u->unsaved, &c->to_save);
 }
 
+/* Recovery tells messages of the same words apart by it. */
+static uint64_t time_of_its_own(struct users *u)
+{
+	uint64_t now_us = outside_wall_us();
+
+	if (now_us <= u->last_us && u->last_us - now_us < 1000) /* not after a clock that was set back */
+		now_us = u->last_us + 1;
+	u->last_us = now_us;
+	return now_us;
+}
+
 struct custody *custody_open(struct passage *p, unsigned copies)
 {
 	struct users *u = p->users;
@@ -89,7 +100,7 @@ struct custody *custody_open(struct passage *p, unsigned copies)
 		c->user = p->user;
 		c->receipt = CUSTODY_RECEIPT | ++u->receipts;
 		c->packet = packet_copy(&p->packet);
-		c->time_us = outside_wall_us();
+		c->time_us = time_of_its_own(u);
 		list_init(&c->to_save);
 		list_push_back(&p->user->custodies, &c->link);
 		map_put(u->custodies, key_of(&c->receipt), c);
@@ -179,7 +190,6 @@ static void save(struct users *u, struct outbox *out, struct custody *c)
 	struct store_request *r = store_request_new(STORE_OP_LOG_APPEND, STORE_PENDING, jid_bare(c->user->bare),
 						    jid_bare(q->from), &shard_stored_kind);
 
-	list_remove(&c->to_save);
 	c->state = ROW_SAVING;
 	stanza_save(&r->value, q->stanza, jid_full(q->from), jid_full(q->to));
 	r->time_us = c->time_us;
@@ -189,6 +199,17 @@ static void save(struct users *u, struct outbox *out, struct custody *c)
 	outbox_store(out, u->server, c->user, r);
 }
 
+/* Those the store could not write go first, in the order in which they were delivered. */
+static void wait_for_store(struct users *u, struct custody *c)
+{
+	struct list *at = &u->failed;
+
+	c->state = ROW_FAILED;
+	while (at->prev != &u->failed && CONTAINER_OF(at->prev, struct custody, to_save)->receipt > c->receipt)
+		at = at->prev;
+	list_push_back(at, &c->to_save);
+}
+
 uint64_t custody_save_due(struct users *u, struct outbox *out, uint64_t now_ms)
 {
 	while (!list_empty(&u->unsaved)) {
@@ -196,15 +217,21 @@ uint64_t custody_save_due(struct users *u, struct outbox *out, uint64_t now_ms)
 
 		if (c->save_at_ms > now_ms)
 			return c->save_at_ms;
-		save(u, out, c);
+		list_remove(&c->to_save);
+		if (list_empty(&u->failed))
+			save(u, out, c);
+		else
+			wait_for_store(u, c);
 	}
 	return 0;
 }
 
 void custody_retry(struct users *u, struct outbox *out)
 {
-	while (!list_empty(&u->failed))
-		save(u, out, CONTAINER_OF(u->failed.next, struct custody, to_save));
+	struct list *link;
+
+	while ((link = list_pop_front(&u->failed)))
+		save(u, out, CONTAINER_OF(link, struct custody, to_save));
 }
 
 void custody_saved(struct users *u, struct outbox *out, const struct store_request *r)
@@ -214,10 +241,8 @@ void custody_saved(struct users *u, struct outbox *out, const struct store_reque
 
 	if (r->status != STATUS_OK) {
 		/* The message is on its way; only its sender's word has to wait, for the disk or the receiver. */
-		if (wanted) {
-			c->state = ROW_FAILED;
-			list_push_back(&u->failed, &c->to_save);
-		}
+		if (wanted)
+			wait_for_store(u, c);
 	} else if (wanted) {
 		c->state = ROW_SAVED;
 		c->row = r->seq;

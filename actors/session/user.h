@@ -83,6 +83,7 @@ struct users {
 	uint32_t slot_count, first_free;
 	uint64_t order;    /* counts what happens, for `available_order` */
 	uint64_t receipts; /* counts custodies */
+	uint64_t last_us;  /* when the last one was opened */
 	struct map *custodies; /* by receipt */
 	struct list unsaved, failed; /* of struct custody: those due to be written first, and those the store could not write */
 	uint64_t pushes;   /* counts roster pushes, for their ids */

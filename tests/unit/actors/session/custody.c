@@ -92,6 +92,38 @@ static void a_store_that_fails_is_tried_again(void **state)
 	world_free(f.w);
 }
 
+static bool show_id(void *ctx, const struct store_log_row *row)
+{
+	const char *id = strstr(row->value.p, "id='");
+
+	buf_addf(ctx, "%.2s ", id ? id + 4 : "?");
+	return true;
+}
+
+/* A crash makes offline messages of the rows, in their order. */
+static void what_comes_after_a_failure_waits_behind_it(void **state)
+{
+	struct fixture f = begin(NO_DESK);
+	struct buf ids = BUF_INIT;
+
+	(void)state;
+	f.w->store_answer = STATUS_FULL;
+	client_send_owed(f.w, f.a, hello, 1);
+	world_pass(f.w, 2 * DELAY_MS);
+	f.w->store_answer = STATUS_OK;
+	client_send_owed(f.w, f.a, "<message to='romeo@localhost' type='chat' id='m2'><body>again</body></message>", 2);
+	world_pass(f.w, 2 * DELAY_MS);
+	assert_log(f.w, f.a, "");
+	world_pass(f.w, 6000);
+	assert_log(f.w, f.a, "HANDLED 1\nHANDLED 2\n");
+	assert_int_equal(store_log_read(f.w->reader, STORE_PENDING, SPAN_LIT(ROMEO), SPAN_NONE, 0, 0, show_id, &ids), STATUS_OK);
+	assert_true(span_is(buf_span(&ids), "m1 m2 "));
+	buf_fini(&ids);
+	client_writes(f.w, f.r);
+	assert_int_equal(world_pending_rows(f.w, ROMEO), 0);
+	world_free(f.w);
+}
+
 static void a_lost_receiver_makes_it_an_offline_message(void **state)
 {
 	(void)state;
@@ -268,6 +300,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_acknowledged_is_on_disk_before_the_sender_hears),
 		cmocka_unit_test(acknowledged_while_it_is_written_leaves_no_row),
 		cmocka_unit_test(a_store_that_fails_is_tried_again),
+		cmocka_unit_test(what_comes_after_a_failure_waits_behind_it),
 		cmocka_unit_test(a_lost_receiver_makes_it_an_offline_message),
 		cmocka_unit_test(it_keeps_its_time_wherever_it_is_kept),
 		cmocka_unit_test(one_of_two_clients_is_enough),
