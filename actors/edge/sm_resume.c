@@ -270,5 +270,7 @@ void sm_free_all(struct edge *e)
 	for (unsigned i = 0; e->graves && i < GRAVES_MAX; i++)
 		jid_unref(e->graves[i].user);
 	free(e->graves);
+	free(e->lost);
 	e->graves = NULL;
+	e->lost = NULL;
 }
