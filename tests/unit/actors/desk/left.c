@@ -217,6 +217,35 @@ static void the_oldest_word_gives_way_only_when_it_has_arrived(void **state)
 	assert_true(got("alice@a.test", "1 2 4"));
 }
 
+static void a_message_between_a_visitors_own_clients_is_promised_to_the_end(void **state)
+{
+	struct pledge *pledge = pledge_new(world.edge, 0, 0, 1);
+	struct jid *v = jid("v1@a.test/tab");
+
+	(void)state;
+	packet_owed(server_desk(&world.server, v), &desk_to_visitor_kind, "v1@a.test/tab", "v1@a.test/other",
+		    "<message xmlns='jabber:client' id='1'><body>x</body></message>", pledge);
+	settle();
+	assert_seen(1, "v1@a.test/other", "id='1'");
+	assert_int_equal(world.handled, 0);
+	acknowledges("v1@a.test");
+	assert_int_equal(world.handled, 1);
+	jid_unref(v);
+}
+
+/* At that level the queue of the owner's client is enough. */
+static void d0_promises_no_more_than_a_queue(void **state)
+{
+	(void)state;
+	again_with("sess-man/durability=D0\n");
+	comes("alice@a.test/pc");
+	says_owed("v1@a.test/tab", "alice@a.test", "1");
+	assert_true(got("alice@a.test", "1"));
+	assert_int_equal(world.handled, 1);
+	acknowledges("alice@a.test");
+	assert_int_equal(world.handled, 1);
+}
+
 static void d0_keeps_in_memory_what_an_owner_has(void **state)
 {
 	(void)state;
@@ -401,6 +430,8 @@ int main(void)
 		T(what_another_owner_has_to_answer_is_on_disk_again),
 		T(no_conversation_ends_under_a_word_on_its_way),
 		T(the_oldest_word_gives_way_only_when_it_has_arrived),
+		T(a_message_between_a_visitors_own_clients_is_promised_to_the_end),
+		T(d0_promises_no_more_than_a_queue),
 		T(d0_keeps_in_memory_what_an_owner_has),
 		T(more_rows_than_one_read_are_all_found),
 		T(what_is_said_while_the_log_is_read_is_not_taken_for_an_old_message),
