@@ -83,6 +83,22 @@ static uint64_t time_of_its_own(struct users *u)
 	return now_us;
 }
 
+static struct custody *add(struct passage *p)
+{
+	struct users *u = p->users;
+	struct custody *c = xcalloc(1, sizeof(*c));
+
+	c->user = p->user;
+	c->receipt = CUSTODY_RECEIPT | ++u->receipts;
+	c->packet = packet_copy(&p->packet);
+	c->time_us = time_of_its_own(u);
+	list_init(&c->to_save);
+	list_push_back(&p->user->custodies, &c->link);
+	map_put(u->custodies, key_of(&c->receipt), c);
+	metric_add(METRIC_custody, 1);
+	return c;
+}
+
 struct custody *custody_open(struct passage *p, unsigned copies)
 {
 	struct users *u = p->users;
@@ -96,15 +112,7 @@ struct custody *custody_open(struct passage *p, unsigned copies)
 		pledge_drop(&c->packet.pledge);
 		c->packet.pledge = pledge_ref(p->packet.pledge);
 	} else {
-		c = xcalloc(1, sizeof(*c));
-		c->user = p->user;
-		c->receipt = CUSTODY_RECEIPT | ++u->receipts;
-		c->packet = packet_copy(&p->packet);
-		c->time_us = time_of_its_own(u);
-		list_init(&c->to_save);
-		list_push_back(&p->user->custodies, &c->link);
-		map_put(u->custodies, key_of(&c->receipt), c);
-		metric_add(METRIC_custody, 1);
+		c = add(p);
 	}
 	c->copies = copies;
 	if (row && c->state == ROW_NONE)
@@ -115,6 +123,27 @@ struct custody *custody_open(struct passage *p, unsigned copies)
 	else
 		pledge_drop(&c->packet.pledge);
 	return c;
+}
+
+void custody_hold(struct passage *p)
+{
+	struct custody *c = p->custody;
+
+	p->custody = NULL;
+	if (p->packet.flags & PACKET_KEPT)
+		return; /* the desk writes its rows itself */
+	if (!wants_row(p)) {
+		pledge_drop(&p->packet.pledge);
+		return;
+	}
+	if (!c)
+		c = add(p);
+	if (c->state == ROW_NONE)
+		wait_to_save(p->users, c);
+	pledge_drop(&c->packet.pledge);
+	c->packet.pledge = p->packet.pledge;
+	p->packet.pledge = NULL;
+	p->packet.flags |= PACKET_RETURNED; /* so its custody is looked for when it goes on */
 }
 
 void custody_deliver(struct passage *p, struct custody *c, const struct session *s)

@@ -39,6 +39,9 @@ struct custody {
 
 /* Before the message in passing goes to `copies` clients: NULL when nobody needs to know, else its custody. */
 struct custody *custody_open(struct passage *p, unsigned copies);
+/* The message in passing waits for its receiver's offline messages: it is on disk as soon as one that is with a client, for
+ * its sender must not wait for that client to take them. What is worth no row is handled by now. */
+void custody_hold(struct passage *p);
 /* Hands a copy to this session of the user; c may be NULL. */
 void custody_deliver(struct passage *p, struct custody *c, const struct session *s);
 

@@ -301,7 +301,7 @@ bool offline_hold(struct passage *p)
 		passage_refuse(p, STANZA_ERROR_RESOURCE_CONSTRAINT, NULL);
 		return true;
 	}
-	p->custody = NULL; /* if it came back it keeps its row as long as it is held */
+	custody_hold(p); /* if it came back it keeps its row as long as it is held */
 	copy = packet_copy(&p->packet);
 	list_push_back(&f->held, &waiting_new(&copy, false, 0)->link);
 	f->held_count++;

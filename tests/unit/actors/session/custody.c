@@ -159,6 +159,45 @@ static void it_keeps_its_time_wherever_it_is_kept(void **state)
 	world_free(f.w);
 }
 
+/* Its receiver takes a page of offline messages, and takes its time. */
+static void what_waits_behind_offline_messages_is_safe_too(void **state)
+{
+	struct world *w = world_new("sess-man/plugins-conf/amp/store-limit[L]=1000\n");
+	unsigned a = client_online(w, "alice@localhost", "a"), r;
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++)
+		client_send(w, a, "<message to='romeo@localhost' type='chat'><body>old</body></message>");
+	assert_int_equal(world_offline_rows(w, ROMEO), 100);
+	r = client_new(w, ROMEO, "r");
+	w->clients[r].slow = true;
+	client_send(w, r, "<presence/>");
+	client_log(w, a);
+	client_send_owed(w, a, hello, 1);
+	client_send_owed(w, a, "<message to='romeo@localhost' type='headline'><body>news</body></message>", 2);
+	assert_log(w, a, "HANDLED 2\n");
+	world_pass(w, DELAY_MS);
+	assert_log(w, a, "HANDLED 1\n");
+	assert_int_equal(world_pending_rows(w, ROMEO), 1);
+	client_drop(w, r, CLOSE_SOCKET_LOST);
+	assert_int_equal(world_pending_rows(w, ROMEO), 0);
+	assert_int_equal(world_offline_rows(w, ROMEO), 101);
+	assert_int_equal(metric_read(METRIC_custody), 0);
+	r = client_new(w, ROMEO, "r");
+	w->clients[r].slow = true;
+	client_send(w, r, "<presence/>");
+	client_send_owed(w, a, "<message to='romeo@localhost' type='chat' id='m2'><body>live</body></message>", 3);
+	world_pass(w, DELAY_MS);
+	assert_log(w, a, "HANDLED 3\n");
+	w->clients[r].slow = false;
+	client_writes(w, r);
+	assert_has(client_log(w, r), "<body>live</body>");
+	assert_int_equal(world_offline_rows(w, ROMEO), 0);
+	assert_int_equal(world_pending_rows(w, ROMEO), 0);
+	assert_int_equal(metric_read(METRIC_custody), 0);
+	world_free(w);
+}
+
 static void one_of_two_clients_is_enough(void **state)
 {
 	struct fixture f = begin(NO_DESK);
@@ -303,6 +342,7 @@ int main(void)
 		cmocka_unit_test(what_comes_after_a_failure_waits_behind_it),
 		cmocka_unit_test(a_lost_receiver_makes_it_an_offline_message),
 		cmocka_unit_test(it_keeps_its_time_wherever_it_is_kept),
+		cmocka_unit_test(what_waits_behind_offline_messages_is_safe_too),
 		cmocka_unit_test(one_of_two_clients_is_enough),
 		cmocka_unit_test(another_client_gets_what_came_back_under_the_same_row),
 		cmocka_unit_test(what_is_worth_no_row_is_handled_in_memory),
