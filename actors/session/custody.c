@@ -16,14 +16,20 @@ static struct custody *by_receipt(const struct users *u, uint64_t receipt)
 	return map_find(u->custodies, key_of(&receipt));
 }
 
-static struct custody *by_stanza(const struct user *user, const struct stanza *stanza)
+/* A session gives back its messages in their order, so that each is found behind the one before. */
+static struct custody *by_stanza(struct user *user, const struct stanza *stanza)
 {
-	LIST_EACH(it, &user->custodies) {
+	struct list *head = &user->custodies, *start = user->next_back ? user->next_back : head, *it = start;
+
+	do {
 		struct custody *c = CONTAINER_OF(it, struct custody, link);
 
-		if (c->packet.stanza == stanza)
+		if (it != head && c->packet.stanza == stanza) {
+			user->next_back = it->next;
 			return c;
-	}
+		}
+		it = it->next;
+	} while (it != start);
 	return NULL;
 }
 
@@ -46,6 +52,8 @@ static void release_row(struct users *u, struct outbox *out, struct custody *c)
 
 static void end(struct users *u, struct custody *c)
 {
+	if (c->user->next_back == &c->link)
+		c->user->next_back = c->link.next;
 	list_remove(&c->to_save);
 	list_remove(&c->link);
 	map_remove(u->custodies, key_of(&c->receipt));
@@ -143,13 +151,15 @@ void custody_hold(struct passage *p)
 	pledge_drop(&c->packet.pledge);
 	c->packet.pledge = p->packet.pledge;
 	p->packet.pledge = NULL;
-	p->packet.flags |= PACKET_RETURNED; /* so its custody is looked for when it goes on */
+	p->packet.flags |= PACKET_RETURNED | PACKET_CUSTODY; /* accepted, as if it came back from a client */
 }
 
 void custody_deliver(struct passage *p, struct custody *c, const struct session *s)
 {
 	struct packet copy = packet_copy(&p->packet);
 
+	if (c)
+		copy.flags |= PACKET_CUSTODY;
 	outbox_deliver(p->out, s, &copy, c ? c->receipt : 0);
 }
 
@@ -157,7 +167,7 @@ void custody_deliver(struct passage *p, struct custody *c, const struct session 
 
 bool custody_came_back(struct passage *p)
 {
-	struct custody *c = p->packet.flags & PACKET_RETURNED ? by_stanza(p->user, p->packet.stanza) : NULL;
+	struct custody *c = p->packet.flags & PACKET_CUSTODY ? by_stanza(p->user, p->packet.stanza) : NULL;
 
 	if (!c)
 		return false;

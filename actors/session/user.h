@@ -62,6 +62,7 @@ struct user {
 	unsigned session_count, waiting_count, pending; /* pending: store answers that will come */
 	struct list sessions, waiting;
 	struct list custodies; /* custody.h */
+	struct list *next_back; /* in it: where the next one that comes back is looked for first; NULL = at the oldest */
 	struct list returned; /* struct waiting: came back, its session has yet to end */
 	enum user_fact account, roster;
 	struct map *items;    /* contact's bare JID -> struct roster_item; while roster is FACT_YES */
