@@ -11,6 +11,7 @@ enum packet_flag {
 	PACKET_NO_STORE = 1 << 3,   /* if nobody is there, drop (presence, notices that must not wait) */
 	PACKET_RETURNED = 1 << 4,   /* was handed to a connection that closed before it was written out */
 	PACKET_KEPT = 1 << 5,       /* its sender (the desk) keeps it until the pledge is let go: when a client has it */
+	PACKET_CUSTODY = 1 << 6,    /* its shard had a custody of it when it was handed out (actors/session/custody.h) */
 };
 
 struct packet {

@@ -17,3 +17,10 @@ struct pledge *pledge_of_desk(actor_id desk, struct jid *visitor, uint64_t numbe
 struct pledge *pledge_ref(struct pledge *p); /* NULL allowed */
 /* Lets go and clears the holder's pointer. */
 void pledge_drop(struct pledge **p);
+
+/* A watch holds nothing up: it only remembers which pledge it was. NULL allowed. */
+struct pledge *pledge_watch(struct pledge *p);
+void pledge_unwatch(struct pledge **watched);        /* clears the watcher's pointer */
+bool pledge_is_over(const struct pledge *watched);   /* all have let go */
+/* Takes *mine: it is let go when the watched one is; at once if that is over. Never in a circle. */
+void pledge_follow(struct pledge *watched, struct pledge **mine);

@@ -39,6 +39,7 @@ static bool add_row(void *ctx, const struct store_log_row *row)
 
 struct search {
 	struct span wanted;
+	uint64_t time_us;
 	bool found;
 };
 
@@ -46,14 +47,15 @@ static bool compare(void *ctx, const struct store_log_row *row)
 {
 	struct search *s = ctx;
 
-	s->found = span_eq(row->value, s->wanted);
+	s->found = row->time_us == s->time_us && span_eq(row->value, s->wanted);
 	return !s->found;
 }
 
-/* The crash may have come after it was kept and before its row was deleted. */
+/* The crash may have come after it was kept and before its row was deleted. It kept its time; the same words at another
+ * time are another message. */
 static enum status keep(struct store *s, struct span owner, const struct row *row, uint64_t *recovered)
 {
-	struct search search = { { row->value, row->n }, false };
+	struct search search = { { row->value, row->n }, row->time_us, false };
 	struct span tag = span_of(row->tag);
 	enum status st = store_log_read(s, STORE_OFFLINE, owner, tag, 0, 0, compare, &search);
 	uint64_t seq;

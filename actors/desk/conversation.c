@@ -163,8 +163,7 @@ static uint8_t seen_bit(struct conversation *c, struct agent *a)
 
 		w->shown &= (uint8_t)~(1u << slot);
 		w->arrived &= (uint8_t)~(1u << slot);
-		if (w->receiver == 1u << slot)
-			w->handover = 0;
+		w->ways[slot] = 0;
 	}
 	return (uint8_t)(1u << slot);
 }
@@ -175,6 +174,11 @@ static uint8_t known_bit(const struct conversation *c, const struct agent *a)
 		if (c->seen[i] == a)
 			return (uint8_t)(1u << i);
 	return 0;
+}
+
+static unsigned bit_index(uint8_t bit)
+{
+	return (unsigned)__builtin_ctz(bit);
 }
 
 bool conversation_own(struct conversation *c, struct agent *a)
@@ -230,6 +234,7 @@ void conversation_bar_owner(struct conversation *c)
 			w->robots_failed++;
 		w->shown &= (uint8_t)~bit;
 		w->arrived &= (uint8_t)~bit;
+		w->ways[bit_index(bit)] = 0;
 	}
 }
 
@@ -272,7 +277,7 @@ struct word *conversation_add_word(struct conversation *c, struct stanza *s, str
 
 	if (c->word_count >= max) {
 		w = CONTAINER_OF(c->words.next, struct word, link);
-		if (!conversation_is_shown(c, w))
+		if (!conversation_has_arrived(c, w))
 			return NULL;
 		unlink_word(c, w);
 		list_push_back(dropped, &w->link);
@@ -305,12 +310,13 @@ struct word *conversation_next_word(const struct conversation *c)
 
 void conversation_show(struct conversation *c, struct word *w, struct stanza *sent, uint64_t handover)
 {
+	uint8_t bit = known_bit(c, c->owner);
+
 	stanza_ref(sent);
 	stanza_unref(w->sent);
 	w->sent = sent;
-	w->handover = handover;
-	w->receiver = known_bit(c, c->owner);
-	w->shown |= w->receiver;
+	w->ways[bit_index(bit)] = handover;
+	w->shown |= bit;
 	w->late = true; /* whoever gets it after this one gets it later */
 	c->talked = true;
 }
@@ -357,23 +363,33 @@ struct word *conversation_came_back(struct conversation *c, const struct stanza 
 		found->shown &= (uint8_t)~bit;
 		found->arrived &= (uint8_t)~bit;
 		found->answered = false;
-		if (found->receiver == bit)
-			found->handover = 0;
+		found->ways[bit_index(bit)] = 0;
 	}
 	return found;
+}
+
+/* The owner this way led to, as a bit; 0 = not this word's. */
+static uint8_t end_way(struct word *w, uint64_t handover)
+{
+	for (unsigned i = 0; i < CONVERSATION_SEEN_MAX; i++)
+		if (w->ways[i] == handover) {
+			w->ways[i] = 0;
+			return (uint8_t)(1u << i);
+		}
+	return 0;
 }
 
 void conversation_arrived(struct conversation *c, uint64_t handover, struct list *answered)
 {
 	LIST_EACH(it, &c->words) {
 		struct word *w = CONTAINER_OF(it, struct word, link);
+		uint8_t bit = end_way(w, handover);
 
-		if (w->handover != handover)
+		if (!bit)
 			continue;
-		w->handover = 0;
-		w->arrived |= w->receiver;
+		w->arrived |= bit;
 		pledge_drop(&w->pledge);
-		if (w->answered) {
+		if (w->answered && conversation_has_arrived(c, w)) {
 			unlink_word(c, w);
 			list_push_back(answered, &w->link);
 		}
@@ -384,6 +400,14 @@ void conversation_arrived(struct conversation *c, uint64_t handover, struct list
 bool conversation_has_arrived(const struct conversation *c, const struct word *w)
 {
 	return (w->arrived & known_bit(c, c->owner)) != 0;
+}
+
+bool conversation_needs_words(const struct conversation *c)
+{
+	LIST_EACH(it, &c->words)
+		if (!conversation_has_arrived(c, CONTAINER_OF(it, struct word, link)))
+			return true;
+	return false;
 }
 
 bool conversation_has_unsafe(const struct conversation *c)

@@ -34,11 +34,10 @@ struct word { /* a message of the visitor that has no answer yet */
 	uint64_t number;  /* unique in its desk */
 	uint64_t time_us; /* wall clock, when it was said */
 	uint64_t row;     /* in the DESK_LEFT log; 0 = none */
-	uint64_t handover; /* number of its last way to an owner; 0 = came back */
+	uint64_t ways[CONVERSATION_SEEN_MAX]; /* as seen[]: number of its way to this owner; 0 = none, arrived or came back */
 	struct pledge *pledge; /* NULL: an owner has it, or its row is written, or its visitor asks for no word */
 	uint8_t shown;
 	uint8_t arrived;  /* bits as in `shown`: a client of this owner has acknowledged it */
-	uint8_t receiver; /* the bit of who got it last */
 	uint8_t robots_failed;
 	bool storing;     /* its row is being written */
 	bool late;        /* whoever gets it next gets it with <delay/> */
@@ -169,7 +168,7 @@ bool conversation_suits_robots(const struct conversation *c);
 
 /* --- words --- */
 
-/* Keeps the order of time_us. With `max` words the oldest gives way when the owner has seen it (moved to
+/* Keeps the order of time_us. With `max` words the oldest gives way when the owner's client has it (moved to
  * `dropped`); else NULL: there is no room. */
 struct word *conversation_add_word(struct conversation *c, struct stanza *s, struct jid *from, uint64_t number,
 				   uint64_t time_us, unsigned max, struct list *dropped);
@@ -184,10 +183,13 @@ void conversation_answered(struct conversation *c, struct list *answered);
 /* A stanza came back from this agent: the word it was; NULL = none of ours any more. */
 struct word *conversation_came_back(struct conversation *c, const struct stanza *s, const struct agent *a);
 struct word *conversation_find_word(const struct conversation *c, uint64_t number);
-/* A client has acknowledged what went out under this number: lets its pledge go; moves it to `answered` if it was. */
+/* A client of the present or an earlier owner has acknowledged what went out under this number: lets the word's pledge go;
+ * moves it to `answered` if it was, and is with the present one. */
 void conversation_arrived(struct conversation *c, uint64_t handover, struct list *answered);
 /* The present owner's client has it: it needs no row. */
 bool conversation_has_arrived(const struct conversation *c, const struct word *w);
+/* Some word is not with the owner's client, or there is no owner: with the conversation it would be lost. */
+bool conversation_needs_words(const struct conversation *c);
 /* Some word is in memory alone: neither on disk nor on its way there nor with the owner's client. */
 bool conversation_has_unsafe(const struct conversation *c);
 void conversation_remove_word(struct conversation *c, struct word *w); /* and frees it */

@@ -165,7 +165,7 @@ bool desk_can_close(const struct conversation *c)
 {
 	if (c->asked != ASKED_NOTHING || c->phase == CONVERSATION_WAITING)
 		return false;
-	return !conversation_is_owed(c) || (c->owner && !conversation_next_word(c));
+	return !conversation_needs_words(c);
 }
 
 static void unplace(struct desk *self, struct conversation *c)

@@ -18,7 +18,7 @@ static struct store_request *request(struct desk *self, const struct conversatio
 {
 	struct store_request *r = store_request_new(op, STORE_DESK_CONVERSATION, jid_domain(c->visitor), jid_bare(c->visitor), NULL);
 
-	r->relaxed = config_durability(self->server->conf, jid_domain(c->visitor)) == CONFIG_DURABILITY_D1;
+	r->relaxed = config_durability(self->server->conf, jid_domain(c->visitor)) != CONFIG_DURABILITY_D2;
 	return r;
 }
 
@@ -127,6 +127,7 @@ static void restore(struct desk *self, struct jid *visitor, const struct memory 
 	bool known = desk_find(self, visitor) != NULL; /* was quicker than the store */
 	struct conversation *c = desk_open(self, visitor);
 
+	c->remembered = true;
 	if (known && (c->owner || c->asked != ASKED_NOTHING || c->epoch > m->epoch))
 		return;
 	memcpy(c->id, m->id, sizeof(c->id));
@@ -136,7 +137,7 @@ static void restore(struct desk *self, struct jid *visitor, const struct memory 
 	jid_unref(c->robot);
 	c->seat = agent_jid(self, m->seat, CLASS_SEAT);
 	c->robot = agent_jid(self, m->robot, CLASS_ROBOT);
-	c->talked = c->remembered = true;
+	c->talked = true;
 	expect_visitor(self, c);
 	if (c->seat && strcmp(m->state, "owned") == 0) {
 		self->restored += c->restored_until_ms == 0;

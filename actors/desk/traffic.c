@@ -32,6 +32,8 @@ static void show_word(struct desk *self, struct conversation *c, struct word *w)
 		stamp.delay_us = w->time_us;
 	sent = notice_stamped(self->builder, w->stanza, &stamp);
 	conversation_show(c, w, sent, self->numbers);
+	if (config_durability(self->server->conf, jid_domain(c->visitor)) == CONFIG_DURABILITY_D0)
+		pledge_drop(&w->pledge); /* the queue of its receiver is enough */
 	if (robot)
 		metric_inc(METRIC_desk_to_robot);
 	desk_send_owed(self, sent, w->from, robot ? a->best : a->bare, PACKET_KEPT, &arrival);
@@ -347,7 +349,7 @@ void traffic_to_visitor(struct desk *self, struct packet *p)
 
 	/* the server itself, and the visitor's other sessions */
 	if (own_domain && (p->from->local_n == 0 || jid_eq_bare(p->from, p->to))) {
-		desk_send(self, stanza_ref(p->stanza), p->from, p->to, p->flags);
+		desk_send_owed(self, stanza_ref(p->stanza), p->from, p->to, p->flags, &p->pledge);
 		return;
 	}
 	if (!own_domain || (class != CLASS_SEAT && class != CLASS_ROBOT)) {

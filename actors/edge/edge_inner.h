@@ -10,6 +10,7 @@
 
 struct pages;
 struct sm_grave;
+struct sm_lost;
 struct stream;
 struct throttle;
 
@@ -62,6 +63,8 @@ struct edge {
 	struct list sleepers;  /* of those, the ones without a connection */
 	struct sm_grave *graves; /* sessions nobody resumed in time; NULL until there is one */
 	unsigned grave_count;
+	struct sm_lost *lost; /* the records in the store of such sessions, a ring; NULL until there is one */
+	uint64_t lost_count;
 	struct list connections;
 	struct list unauthenticated; /* of those, oldest first */
 	unsigned unauthenticated_count;

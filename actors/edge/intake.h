@@ -7,7 +7,8 @@
 #define INTAKE_MAX 1024u /* stanzas of one client on their way; beyond it its input waits */
 
 struct intake {
-	uint64_t received, handled; /* handled: 1 … this are */
+	uint64_t received, handled; /* as the client counts; handled: 1 … this are */
+	uint64_t skipped;           /* numbers given to stanzas that count no more: those on the way are higher by it */
 	uint64_t early[INTAKE_MAX / 64]; /* bits, by number modulo INTAKE_MAX: handled out of turn */
 };
 
@@ -16,11 +17,20 @@ static inline bool intake_is_behind(const struct intake *in)
 	return in->received - in->handled >= INTAKE_MAX;
 }
 
-/* One more came in: its number, from 1 on. Not while it is behind. */
+/* One more came in: its number, never given again. Not while it is behind. */
 static inline uint64_t intake_count(struct intake *in)
 {
 	ASSERT(!intake_is_behind(in));
-	return ++in->received;
+	return ++in->received + in->skipped;
+}
+
+/* The client was told what is handled and sends the rest again: it counts on from there, and what is on its way
+ * counts no more. */
+static inline void intake_forget(struct intake *in)
+{
+	in->skipped += in->received - in->handled;
+	in->received = in->handled;
+	memset(in->early, 0, sizeof(in->early));
 }
 
 /* This one is handled; each number once. */
@@ -28,6 +38,9 @@ static inline void intake_handled(struct intake *in, uint64_t number)
 {
 	uint64_t *early = in->early;
 
+	if (number <= in->skipped + in->handled)
+		return; /* forgotten */
+	number -= in->skipped;
 	ASSERT(number > in->handled && number <= in->received);
 	early[number % INTAKE_MAX / 64] |= UINT64_C(1) << (number % 64);
 	while (in->handled < in->received) {

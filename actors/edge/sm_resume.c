@@ -226,6 +226,7 @@ void sm_greet(struct stream *s)
 	m->until_ms = 0;
 	metric_inc(METRIC_sm_resumed);
 	sm_tell_resumed(s);
+	intake_forget(&m->in);
 	for (const struct pending *node = m->queue.first; node; node = node->next)
 		s->ops->write(s, &node->packet);
 	sm_ask_soon(s);
@@ -269,5 +270,7 @@ void sm_free_all(struct edge *e)
 	for (unsigned i = 0; e->graves && i < GRAVES_MAX; i++)
 		jid_unref(e->graves[i].user);
 	free(e->graves);
+	free(e->lost);
 	e->graves = NULL;
+	e->lost = NULL;
 }

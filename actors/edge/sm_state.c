@@ -47,19 +47,47 @@ void sm_state_write(struct stream *s)
 	actor_send(s->edge->server->store, &r);
 }
 
+static void forget(struct edge *e, struct span id)
+{
+	struct store_request *r = request(STORE_OP_DELETE, id, NULL);
+
+	r->relaxed = true;
+	actor_send(e->server->store, &r);
+}
+
+struct sm_lost {
+	char id[SM_ID_MAX];
+};
+
+/* Its client may ask for it yet; the one that was lost longest ago gives way. */
+static void keep(struct edge *e, const char *id)
+{
+	uint64_t most = (uint64_t)e->conf->sm_remembered;
+	struct sm_lost *place;
+
+	if (most == 0) {
+		forget(e, span_of(id));
+		return;
+	}
+	if (!e->lost)
+		e->lost = xcalloc(most, sizeof(*e->lost));
+	place = &e->lost[e->lost_count++ % most];
+	if (place->id[0])
+		forget(e, span_of(place->id));
+	memcpy(place->id, id, sizeof(place->id));
+}
+
 void sm_state_end(struct stream *s)
 {
 	struct sm *m = s->sm;
-	bool lost = s->reason == CLOSE_SOCKET_LOST || s->reason == CLOSE_INACTIVITY; /* its client may ask for it yet */
-	struct store_request *r;
+	bool lost = s->reason == CLOSE_SOCKET_LOST || s->reason == CLOSE_INACTIVITY;
 
-	if (s->edge->stopping && is_kept(s)) {
+	if (s->edge->stopping && is_kept(s))
 		sm_state_write(s); /* its client will ask the next server */
-	} else if (m->recorded && !lost) {
-		r = request(STORE_OP_DELETE, span_of(m->id), NULL);
-		r->relaxed = true;
-		actor_send(s->edge->server->store, &r);
-	}
+	else if (m->recorded && lost)
+		keep(s->edge, m->id);
+	else if (m->recorded)
+		forget(s->edge, span_of(m->id));
 }
 
 /* --- asking --- */

@@ -16,14 +16,20 @@ static struct custody *by_receipt(const struct users *u, uint64_t receipt)
 	return map_find(u->custodies, key_of(&receipt));
 }
 
-static struct custody *by_stanza(const struct user *user, const struct stanza *stanza)
+/* A session gives back its messages in their order, so that each is found behind the one before. */
+static struct custody *by_stanza(struct user *user, const struct stanza *stanza)
 {
-	LIST_EACH(it, &user->custodies) {
+	struct list *head = &user->custodies, *start = user->next_back ? user->next_back : head, *it = start;
+
+	do {
 		struct custody *c = CONTAINER_OF(it, struct custody, link);
 
-		if (c->packet.stanza == stanza)
+		if (it != head && c->packet.stanza == stanza) {
+			user->next_back = it->next;
 			return c;
-	}
+		}
+		it = it->next;
+	} while (it != start);
 	return NULL;
 }
 
@@ -46,6 +52,8 @@ static void release_row(struct users *u, struct outbox *out, struct custody *c)
 
 static void end(struct users *u, struct custody *c)
 {
+	if (c->user->next_back == &c->link)
+		c->user->next_back = c->link.next;
 	list_remove(&c->to_save);
 	list_remove(&c->link);
 	map_remove(u->custodies, key_of(&c->receipt));
@@ -72,6 +80,33 @@ static void wait_to_save(struct users *u, struct custody *c)
 	list_push_back(&u->unsaved, &c->to_save);
 }
 
+/* Recovery tells messages of the same words apart by it. */
+static uint64_t time_of_its_own(struct users *u)
+{
+	uint64_t now_us = outside_wall_us();
+
+	if (now_us <= u->last_us && u->last_us - now_us < 1000) /* not after a clock that was set back */
+		now_us = u->last_us + 1;
+	u->last_us = now_us;
+	return now_us;
+}
+
+static struct custody *add(struct passage *p)
+{
+	struct users *u = p->users;
+	struct custody *c = xcalloc(1, sizeof(*c));
+
+	c->user = p->user;
+	c->receipt = CUSTODY_RECEIPT | ++u->receipts;
+	c->packet = packet_copy(&p->packet);
+	c->time_us = time_of_its_own(u);
+	list_init(&c->to_save);
+	list_push_back(&p->user->custodies, &c->link);
+	map_put(u->custodies, key_of(&c->receipt), c);
+	metric_add(METRIC_custody, 1);
+	return c;
+}
+
 struct custody *custody_open(struct passage *p, unsigned copies)
 {
 	struct users *u = p->users;
@@ -85,14 +120,7 @@ struct custody *custody_open(struct passage *p, unsigned copies)
 		pledge_drop(&c->packet.pledge);
 		c->packet.pledge = pledge_ref(p->packet.pledge);
 	} else {
-		c = xcalloc(1, sizeof(*c));
-		c->user = p->user;
-		c->receipt = CUSTODY_RECEIPT | ++u->receipts;
-		c->packet = packet_copy(&p->packet);
-		list_init(&c->to_save);
-		list_push_back(&p->user->custodies, &c->link);
-		map_put(u->custodies, key_of(&c->receipt), c);
-		metric_add(METRIC_custody, 1);
+		c = add(p);
 	}
 	c->copies = copies;
 	if (row && c->state == ROW_NONE)
@@ -105,10 +133,33 @@ struct custody *custody_open(struct passage *p, unsigned copies)
 	return c;
 }
 
+void custody_hold(struct passage *p)
+{
+	struct custody *c = p->custody;
+
+	p->custody = NULL;
+	if (p->packet.flags & PACKET_KEPT)
+		return; /* the desk writes its rows itself */
+	if (!wants_row(p)) {
+		pledge_drop(&p->packet.pledge);
+		return;
+	}
+	if (!c)
+		c = add(p);
+	if (c->state == ROW_NONE)
+		wait_to_save(p->users, c);
+	pledge_drop(&c->packet.pledge);
+	c->packet.pledge = p->packet.pledge;
+	p->packet.pledge = NULL;
+	p->packet.flags |= PACKET_RETURNED | PACKET_CUSTODY; /* accepted, as if it came back from a client */
+}
+
 void custody_deliver(struct passage *p, struct custody *c, const struct session *s)
 {
 	struct packet copy = packet_copy(&p->packet);
 
+	if (c)
+		copy.flags |= PACKET_CUSTODY;
 	outbox_deliver(p->out, s, &copy, c ? c->receipt : 0);
 }
 
@@ -116,7 +167,7 @@ void custody_deliver(struct passage *p, struct custody *c, const struct session 
 
 bool custody_came_back(struct passage *p)
 {
-	struct custody *c = p->packet.flags & PACKET_RETURNED ? by_stanza(p->user, p->packet.stanza) : NULL;
+	struct custody *c = p->packet.flags & PACKET_CUSTODY ? by_stanza(p->user, p->packet.stanza) : NULL;
 
 	if (!c)
 		return false;
@@ -132,6 +183,11 @@ bool custody_came_back(struct passage *p)
 	}
 	p->custody = c;
 	return false;
+}
+
+uint64_t custody_time_us(const struct passage *p)
+{
+	return p->custody ? p->custody->time_us : outside_wall_us();
 }
 
 void custody_leave(struct passage *p)
@@ -173,14 +229,24 @@ static void save(struct users *u, struct outbox *out, struct custody *c)
 	struct store_request *r = store_request_new(STORE_OP_LOG_APPEND, STORE_PENDING, jid_bare(c->user->bare),
 						    jid_bare(q->from), &shard_stored_kind);
 
-	list_remove(&c->to_save);
 	c->state = ROW_SAVING;
 	stanza_save(&r->value, q->stanza, jid_full(q->from), jid_full(q->to));
-	r->time_us = outside_wall_us();
+	r->time_us = c->time_us;
 	r->note[0] = c->receipt;
 	r->relaxed = config_durability(u->server->conf, jid_domain(c->user->bare)) == CONFIG_DURABILITY_D1;
 	metric_inc(METRIC_custody_saved);
 	outbox_store(out, u->server, c->user, r);
+}
+
+/* Those the store could not write go first, in the order in which they were delivered. */
+static void wait_for_store(struct users *u, struct custody *c)
+{
+	struct list *at = &u->failed;
+
+	c->state = ROW_FAILED;
+	while (at->prev != &u->failed && CONTAINER_OF(at->prev, struct custody, to_save)->receipt > c->receipt)
+		at = at->prev;
+	list_push_back(at, &c->to_save);
 }
 
 uint64_t custody_save_due(struct users *u, struct outbox *out, uint64_t now_ms)
@@ -190,15 +256,21 @@ uint64_t custody_save_due(struct users *u, struct outbox *out, uint64_t now_ms)
 
 		if (c->save_at_ms > now_ms)
 			return c->save_at_ms;
-		save(u, out, c);
+		list_remove(&c->to_save);
+		if (list_empty(&u->failed))
+			save(u, out, c);
+		else
+			wait_for_store(u, c);
 	}
 	return 0;
 }
 
 void custody_retry(struct users *u, struct outbox *out)
 {
-	while (!list_empty(&u->failed))
-		save(u, out, CONTAINER_OF(u->failed.next, struct custody, to_save));
+	struct list *link;
+
+	while ((link = list_pop_front(&u->failed)))
+		save(u, out, CONTAINER_OF(link, struct custody, to_save));
 }
 
 void custody_saved(struct users *u, struct outbox *out, const struct store_request *r)
@@ -208,10 +280,8 @@ void custody_saved(struct users *u, struct outbox *out, const struct store_reque
 
 	if (r->status != STATUS_OK) {
 		/* The message is on its way; only its sender's word has to wait, for the disk or the receiver. */
-		if (wanted) {
-			c->state = ROW_FAILED;
-			list_push_back(&u->failed, &c->to_save);
-		}
+		if (wanted)
+			wait_for_store(u, c);
 	} else if (wanted) {
 		c->state = ROW_SAVED;
 		c->row = r->seq;

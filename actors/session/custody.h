@@ -29,6 +29,7 @@ struct custody {
 	struct packet packet; /* as delivered; holds the pledge */
 	uint64_t receipt;     /* with every copy on its way; CUSTODY_RECEIPT is set */
 	uint64_t row, save_at_ms;
+	uint64_t time_us;     /* wall clock, when it was first delivered: of its row and of the offline message it may become */
 	uint32_t copies;      /* neither acknowledged nor returned */
 	uint8_t state;        /* enum custody_row */
 	bool written;         /* some client has it */
@@ -38,6 +39,9 @@ struct custody {
 
 /* Before the message in passing goes to `copies` clients: NULL when nobody needs to know, else its custody. */
 struct custody *custody_open(struct passage *p, unsigned copies);
+/* The message in passing waits for its receiver's offline messages: it is on disk as soon as one that is with a client, for
+ * its sender must not wait for that client to take them. What is worth no row is handled by now. */
+void custody_hold(struct passage *p);
 /* Hands a copy to this session of the user; c may be NULL. */
 void custody_deliver(struct passage *p, struct custody *c, const struct session *s);
 
@@ -45,6 +49,8 @@ void custody_deliver(struct passage *p, struct custody *c, const struct session 
  * to decide. Else its custody, if it had one, is p->custody until custody_open or custody_leave, and the pledge is in
  * p->packet again. */
 bool custody_came_back(struct passage *p);
+/* When the message in passing was said, as far as is known: now, or when it was delivered before it came back. */
+uint64_t custody_time_us(const struct passage *p);
 /* After the message in passing was decided: what is still p->custody ends, its row with it. */
 void custody_leave(struct passage *p);
 

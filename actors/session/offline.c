@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
+#include "actors/session/custody.h"
 #include "runtime/log.h"
 #include "runtime/metric.h"
-#include "runtime/outside.h"
 #include "xmpp/datetime.h"
 #include "xmpp/ns.h"
 #include "xmpp/parser.h"
@@ -44,7 +44,7 @@ static void append(struct passage *p)
 						    jid_bare(q->from), &shard_stored_kind);
 
 	stanza_save(&r->value, q->stanza, jid_full(q->from), jid_full(q->to));
-	r->time_us = outside_wall_us();
+	r->time_us = custody_time_us(p);
 	r->limit = (uint64_t)conf->store_limit;
 	r->total = p->user->class == CLASS_VISITOR ? VISITOR_KEEP_MAX : (uint64_t)conf->store_limit_total;
 	r->packet = packet_note_new(&copy);
@@ -301,7 +301,7 @@ bool offline_hold(struct passage *p)
 		passage_refuse(p, STANZA_ERROR_RESOURCE_CONSTRAINT, NULL);
 		return true;
 	}
-	p->custody = NULL; /* if it came back it keeps its row as long as it is held */
+	custody_hold(p); /* if it came back it keeps its row as long as it is held */
 	copy = packet_copy(&p->packet);
 	list_push_back(&f->held, &waiting_new(&copy, false, 0)->link);
 	f->held_count++;

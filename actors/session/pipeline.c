@@ -109,11 +109,22 @@ void passage_reply_built(struct passage *p)
 	passage_reply(p, builder_finish(p->builder));
 }
 
+enum xep_verdict passage_give_back(struct passage *p)
+{
+	struct packet_msg *m = MSG_NEW(desk_undelivered, packet_msg);
+
+	m->packet = packet_copy(&p->packet);
+	outbox_add(p->out, server_desk(p->server, p->packet.from), m);
+	return XEP_REFUSED;
+}
+
 enum xep_verdict passage_refuse(struct passage *p, enum stanza_error condition, const char *text)
 {
 	const struct packet *q = &p->packet;
 	struct stanza *error;
 
+	if (q->flags & PACKET_KEPT)
+		return passage_give_back(p);
 	if ((q->flags & PACKET_NO_STORE) && stanza_kind(q->stanza) != STANZA_IQ)
 		return XEP_REFUSED;
 	error = stanza_make_error(p->builder, q->stanza, SPAN_NONE, SPAN_NONE, condition, text);

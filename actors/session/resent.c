@@ -6,7 +6,8 @@
 #include "runtime/mem/map.h"
 #include "xmpp/ns.h"
 
-#define FORGOTTEN 0 /* as content */
+#define FORGOTTEN UINT64_C(0) /* as content */
+#define PROMISED UINT64_C(1)  /* the lowest bit of a content: its sender was promised word of it */
 
 /* Open addressing, never full by half, nothing is ever taken out: old ones go with their whole generation. */
 struct generation {
@@ -14,9 +15,17 @@ struct generation {
 	size_t size, count;
 };
 
+/* A first copy whose sender waits for word of it, as far as is known. */
+struct owed {
+	uint64_t id;
+	struct pledge *watched;
+};
+
 struct resent {
 	struct generation young, old;
 	uint64_t most;
+	struct owed *owed; /* oldest first */
+	size_t owed_count, owed_room;
 };
 
 static void generation_free(struct generation *g)
@@ -89,6 +98,9 @@ void resent_free(struct resent *r)
 		return;
 	generation_free(&r->young);
 	generation_free(&r->old);
+	for (size_t i = 0; i < r->owed_count; i++)
+		pledge_unwatch(&r->owed[i].watched);
+	free(r->owed);
 	free(r);
 }
 
@@ -113,18 +125,63 @@ static struct span origin_id(const struct stanza *s)
 	return el == STANZA_NO_EL ? SPAN_NONE : stanza_attr(s, el, "id");
 }
 
-bool resent_is(struct resent *r, const struct jid *sender, const struct stanza *message)
+/* --- what is owed for the first copies --- */
+
+static void forget_those_over(struct resent *r)
 {
-	struct span id_text = r->most && stanza_is_echoed(message) ? origin_id(message) : SPAN_NONE;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->owed_count; i++) {
+		if (pledge_is_over(r->owed[i].watched))
+			pledge_unwatch(&r->owed[i].watched);
+		else
+			r->owed[kept++] = r->owed[i];
+	}
+	r->owed_count = kept;
+}
+
+/* Looks through all of them only when there is no room left: most are over soon. */
+static void watch(struct resent *r, uint64_t id, struct pledge *pledge)
+{
+	if (r->owed_count == r->owed_room) {
+		forget_those_over(r);
+		if (2 * r->owed_count >= r->owed_room) {
+			r->owed_room = r->owed_room ? 2 * r->owed_room : 64;
+			r->owed = xrealloc(r->owed, r->owed_room * sizeof(*r->owed));
+		}
+	}
+	r->owed[r->owed_count++] = (struct owed){ id, pledge_watch(pledge) };
+}
+
+static void follow(struct resent *r, uint64_t id, struct pledge **pledge)
+{
+	for (size_t i = r->owed_count; *pledge && i-- > 0;)
+		if (r->owed[i].id == id)
+			pledge_follow(r->owed[i].watched, pledge);
+	pledge_drop(pledge); /* that of the first is over */
+}
+
+/* --- sent before? --- */
+
+bool resent_is(struct resent *r, const struct jid *sender, const struct stanza *message, struct pledge **pledge)
+{
+	struct span id_text = r->most && stanza_type(message) != STANZA_TYPE_ERROR && stanza_is_echoed(message) ?
+				      origin_id(message) : SPAN_NONE;
 	uint64_t id, content, *known;
 
 	if (span_empty(id_text))
 		return false;
 	id = hash_of(jid_bare(sender), id_text);
-	content = hash_of(stanza_to(message), stanza_child_text(message, "body", NULL));
+	content = (hash_of(stanza_to(message), stanza_child_text(message, "body", NULL)) | 2) & ~PROMISED;
 	known = find_any(r, id);
-	if (known && *known == content)
+	if (known && (*known & ~PROMISED) == content && (!*pledge || (*known & PROMISED))) {
+		follow(r, id, pledge);
 		return true;
+	}
+	if (*pledge) {
+		content |= PROMISED;
+		watch(r, id, *pledge);
+	}
 	if (r->young.count >= r->most) {
 		generation_free(&r->old);
 		r->old = r->young;

@@ -369,7 +369,7 @@ static void on_shard_inbound(struct shard *self, struct shard_inbound *m)
 	if (!s && stanza_kind(m->packet.stanza) != STANZA_MESSAGE)
 		return;
 	if (stanza_kind(m->packet.stanza) == STANZA_MESSAGE &&
-	    resent_is(self->resent, m->packet.from, m->packet.stanza)) {
+	    resent_is(self->resent, m->packet.from, m->packet.stanza, &m->packet.pledge)) {
 		metric_inc(METRIC_messages_resent); /* the first one is on its way: this one is handled with it */
 		return;
 	}
@@ -407,8 +407,11 @@ static void receive(struct shard *self, struct packet *packet)
 		return;
 	}
 	user = users_find(&self->users, packet->to);
-	if (!user && needs_somebody(packet->stanza))
+	if (!user && needs_somebody(packet->stanza)) {
+		if (stanza_kind(packet->stanza) == STANZA_MESSAGE)
+			resent_forget(self->resent, packet->to, packet->stanza); /* its sender may try again when it is back */
 		return;
+	}
 	take_in(self, user ? user : users_get(&self->users, packet->to), packet, false, 0);
 }
 

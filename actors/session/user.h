@@ -63,6 +63,7 @@ struct user {
 	unsigned session_count, waiting_count, pending; /* pending: store answers that will come */
 	struct list sessions, waiting;
 	struct list custodies; /* custody.h */
+	struct list *next_back; /* in it: where the next one that comes back is looked for first; NULL = at the oldest */
 	struct list returned; /* struct waiting: came back, its session has yet to end */
 	enum user_fact account, roster;
 	struct roster_list items; /* while roster is FACT_YES */
@@ -85,6 +86,7 @@ struct users {
 	uint32_t slot_count, first_free;
 	uint64_t order;    /* counts what happens, for `available_order` */
 	uint64_t receipts; /* counts custodies */
+	uint64_t last_us;  /* when the last one was opened */
 	struct map *custodies; /* by receipt */
 	struct list unsaved, failed; /* of struct custody: those due to be written first, and those the store could not write */
 	uint64_t pushes;   /* counts roster pushes, for their ids */

@@ -86,8 +86,10 @@ void passage_result(struct passage *p); /* an empty iq result */
 /* An iq result, open for children: builder_close once and passage_reply_built. */
 struct builder *passage_open_result(struct passage *p);
 void passage_reply_built(struct passage *p);
-/* Always XEP_REFUSED. What must not be answered (errors, results, PACKET_NO_STORE messages) is dropped. text may be
- * NULL. */
+/* To the desk that sent it, which knows a better place for it. Always XEP_REFUSED. */
+enum xep_verdict passage_give_back(struct passage *p);
+/* Always XEP_REFUSED. What must not be answered (errors, results, PACKET_NO_STORE messages) is dropped; what the desk keeps
+ * goes back there. text may be NULL. */
 enum xep_verdict passage_refuse(struct passage *p, enum stanza_error condition, const char *text);
 
 /* --- on its way --- */

@@ -1,7 +1,6 @@
 /* Messages to a user of this server: who of its clients gets them (RFC 6121 8.5), and what happens when nobody does
  * (XEP-0160). The plugin bears Tigase's name for that; rules of XEP-0079 are not evaluated, a message with rules is
  * an ordinary one. */
-#include "actors/desk/desk.h"
 #include "actors/session/custody.h"
 #include "actors/session/offline.h"
 #include "xmpp/ns.h"
@@ -41,18 +40,6 @@ static bool is_the_desks(const struct passage *p)
 	       server_class(p->server, p->packet.from) == CLASS_VISITOR;
 }
 
-static enum xep_verdict give_back_to_desk(struct passage *p)
-{
-	struct packet_msg *m;
-
-	if (p->packet.flags & PACKET_NO_STORE)
-		return XEP_REFUSED;
-	m = MSG_NEW(desk_undelivered, packet_msg);
-	m->packet = packet_copy(&p->packet);
-	outbox_add(p->out, server_desk(p->server, p->packet.from), m);
-	return XEP_REFUSED;
-}
-
 /* For this one decision. */
 static enum stanza_type type_for(const struct passage *p)
 {
@@ -86,7 +73,7 @@ static enum xep_verdict handle(struct passage *p)
 		return XEP_DONE;
 	}
 	if (is_the_desks(p) && (target == DELIVERY_FULL_GONE || v != DELIVERY_TO_NON_NEGATIVE))
-		return give_back_to_desk(p);
+		return p->packet.flags & PACKET_NO_STORE ? XEP_REFUSED : passage_give_back(p);
 	switch (v) {
 	case DELIVERY_TO_NON_NEGATIVE:
 		deliver_to_takers(p);

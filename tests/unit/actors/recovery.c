@@ -16,11 +16,18 @@ static struct store *open_one(void)
 	return s;
 }
 
-static void add(struct store *s, enum store_collection c, const char *owner, const char *tag, const char *value)
+static void add_at(struct store *s, enum store_collection c, const char *owner, const char *tag, const char *value,
+		   uint64_t time_us)
 {
 	uint64_t seq;
 
-	assert_int_equal(store_log_append(s, c, span_of(owner), span_of(tag), 42, span_of(value), 0, 0, &seq), STATUS_OK);
+	assert_int_equal(store_log_append(s, c, span_of(owner), span_of(tag), time_us, span_of(value), 0, 0, &seq),
+			 STATUS_OK);
+}
+
+static void add(struct store *s, enum store_collection c, const char *owner, const char *tag, const char *value)
+{
+	add_at(s, c, owner, tag, value, 42);
 }
 
 static bool show_row(void *ctx, const struct store_log_row *row)
@@ -90,6 +97,23 @@ static void what_was_kept_already_is_not_kept_twice(void **state)
 	store_close(s);
 }
 
+/* A client that gives its messages no ids says "yes" twice. */
+static void the_same_words_at_another_time_are_another_message(void **state)
+{
+	struct store *s = open_one();
+	uint64_t count;
+
+	(void)state;
+	add_at(s, STORE_OFFLINE, "bob@localhost", "a", "yes", 1);
+	add_at(s, STORE_PENDING, "bob@localhost", "a", "yes", 1);
+	add_at(s, STORE_PENDING, "bob@localhost", "a", "yes", 2);
+	add_at(s, STORE_PENDING, "bob@localhost", "a", "yes", 3);
+	assert_int_equal(recovery_run(s, &count), STATUS_OK);
+	assert_int_equal(count, 2);
+	assert_rows(s, STORE_OFFLINE, "bob@localhost", "a:yes@1 a:yes@2 a:yes@3 ");
+	store_close(s);
+}
+
 static void many_pages_and_owners(void **state)
 {
 	struct store *s = open_one();
@@ -148,6 +172,7 @@ int main(void)
 		cmocka_unit_test(nothing_to_do),
 		cmocka_unit_test(pending_rows_go_behind_the_offline_ones),
 		cmocka_unit_test(what_was_kept_already_is_not_kept_twice),
+		cmocka_unit_test(the_same_words_at_another_time_are_another_message),
 		cmocka_unit_test(many_pages_and_owners),
 		cmocka_unit_test(states_of_sessions_are_forgotten_after_a_day),
 	};

@@ -211,20 +211,50 @@ static void what_comes_back_is_found_by_identity_then_by_id_and_only_for_who_saw
 	stanza_unref(stranger);
 }
 
-static void a_full_list_gives_way_only_where_the_owner_has_seen_it(void **state)
+/* The first owner's client takes its time; somebody else has the conversation meanwhile. */
+static void an_arrival_counts_for_the_owner_it_was_sent_to(void **state)
 {
-	struct list dropped;
+	struct list gone;
+	uint64_t first;
+
+	(void)state;
+	list_init(&gone);
+	say(1, 1, 10, &gone);
+	conversation_own(c, &alice);
+	show_next();
+	first = handovers;
+	conversation_own(c, &bob);
+	show_next();
+	conversation_answered(c, &gone);
+	conversation_arrived(c, first, &gone);
+	assert_true(list_empty(&gone)); /* bob's client has yet to say so */
+	conversation_own(c, &alice);
+	assert_null(conversation_next_word(c)); /* she is not shown it twice */
+	conversation_answered(c, &gone);
+	assert_false(list_empty(&gone));
+	assert_int_equal(c->word_count, 0);
+	free_words(&gone);
+}
+
+static void a_full_list_gives_way_only_where_the_owners_client_has_it(void **state)
+{
+	struct list dropped, answered;
 
 	(void)state;
 	list_init(&dropped);
+	list_init(&answered);
 	say(1, 1, 2, &dropped);
 	say(2, 2, 2, &dropped);
 	assert_null(say(3, 3, 2, &dropped));
 	conversation_own(c, &alice);
 	assert_null(say(3, 3, 2, &dropped));
 	show_next();
+	assert_null(say(3, 3, 2, &dropped));
+	assert_true(conversation_needs_words(c));
+	all_arrive(&answered);
 	assert_non_null(say(3, 3, 2, &dropped));
 	assert_int_equal(c->word_count, 2);
+	assert_true(conversation_needs_words(c));
 	assert_false(list_empty(&dropped));
 	assert_null(say(4, 4, 2, &dropped));
 	free_words(&dropped);
@@ -336,7 +366,8 @@ int main(void)
 		T(each_owner_sees_a_word_once_and_an_answer_settles_what_it_saw),
 		T(an_answer_that_crossed_a_word_does_not_settle_it_before_it_arrives),
 		T(what_comes_back_is_found_by_identity_then_by_id_and_only_for_who_saw_it),
-		T(a_full_list_gives_way_only_where_the_owner_has_seen_it),
+		T(an_arrival_counts_for_the_owner_it_was_sent_to),
+		T(a_full_list_gives_way_only_where_the_owners_client_has_it),
 		T(a_failed_robot_is_barred_until_an_answer_or_its_next_life),
 		T(the_grace_depends_on_how_the_visitor_went),
 		T(sessions_are_known_by_resource_and_the_oldest_forgotten),

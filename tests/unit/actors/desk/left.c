@@ -176,6 +176,76 @@ static void what_another_owner_has_to_answer_is_on_disk_again(void **state)
 	assert_int_equal(rows(store_now, "a.test"), 0);
 }
 
+/* The seat's client is silent for longer than the visitor is remembered. */
+static void no_conversation_ends_under_a_word_on_its_way(void **state)
+{
+	(void)state;
+	again_with("sess-man/desk/return-window[I]=10\n");
+	visitor("v1@a.test/tab", VISITOR_ONLINE, CLOSE_ERROR);
+	comes("alice@a.test/pc");
+	says_owed("v1@a.test/tab", "alice@a.test", "1");
+	run(200);
+	assert_int_equal(world.handled, 1);
+	visitor("v1@a.test/tab", VISITOR_LEFT, CLOSE_STREAM_END);
+	run(100000);
+	assert_int_equal(rows(store_now, "a.test"), 1);
+	signs_out("alice@a.test");
+	comes_back(find("alice@a.test", "id='1'"));
+	comes("bob@a.test/pc");
+	assert_true(got("bob@a.test", "1"));
+	acknowledges("bob@a.test");
+	run(100000);
+	assert_int_equal(rows(store_now, "a.test"), 0);
+}
+
+/* One visitor has said as much as may wait for an answer; nothing of it has arrived. */
+static void the_oldest_word_gives_way_only_when_it_has_arrived(void **state)
+{
+	(void)state;
+	again_with("sess-man/desk/waiting-max[I]=2\n");
+	comes("alice@a.test/pc");
+	says_owed("v1@a.test/tab", "alice@a.test", "1");
+	says_owed("v1@a.test/tab", "alice@a.test", "2");
+	run(200);
+	assert_int_equal(world.handled, 2);
+	says("v1@a.test/tab", "alice@a.test", "3");
+	assert_seen(1, "v1@a.test/tab", "<resource-constraint");
+	assert_int_equal(rows(store_now, "a.test"), 2);
+	acknowledges("alice@a.test");
+	says("v1@a.test/tab", "alice@a.test", "4");
+	assert_seen(1, "v1@a.test/tab", "<resource-constraint");
+	assert_true(got("alice@a.test", "1 2 4"));
+}
+
+static void a_message_between_a_visitors_own_clients_is_promised_to_the_end(void **state)
+{
+	struct pledge *pledge = pledge_new(world.edge, 0, 0, 1);
+	struct jid *v = jid("v1@a.test/tab");
+
+	(void)state;
+	packet_owed(server_desk(&world.server, v), &desk_to_visitor_kind, "v1@a.test/tab", "v1@a.test/other",
+		    "<message xmlns='jabber:client' id='1'><body>x</body></message>", pledge);
+	settle();
+	assert_seen(1, "v1@a.test/other", "id='1'");
+	assert_int_equal(world.handled, 0);
+	acknowledges("v1@a.test");
+	assert_int_equal(world.handled, 1);
+	jid_unref(v);
+}
+
+/* At that level the queue of the owner's client is enough. */
+static void d0_promises_no_more_than_a_queue(void **state)
+{
+	(void)state;
+	again_with("sess-man/durability=D0\n");
+	comes("alice@a.test/pc");
+	says_owed("v1@a.test/tab", "alice@a.test", "1");
+	assert_true(got("alice@a.test", "1"));
+	assert_int_equal(world.handled, 1);
+	acknowledges("alice@a.test");
+	assert_int_equal(world.handled, 1);
+}
+
 static void d0_keeps_in_memory_what_an_owner_has(void **state)
 {
 	(void)state;
@@ -342,6 +412,7 @@ static void a_served_visitor_who_never_returns_is_forgotten(void **state)
 	run(4000000);
 	comes("bob@a.test/pc");
 	assert_true(got("bob@a.test", "1"));
+	acknowledges("bob@a.test");
 	run(1900000);
 	assert_seen(1, "bob@a.test", "contact v1@a.test removed");
 }
@@ -357,6 +428,10 @@ int main(void)
 		T(words_on_their_way_survive_a_crash),
 		T(words_for_a_seat_that_lost_its_line_are_safe_meanwhile),
 		T(what_another_owner_has_to_answer_is_on_disk_again),
+		T(no_conversation_ends_under_a_word_on_its_way),
+		T(the_oldest_word_gives_way_only_when_it_has_arrived),
+		T(a_message_between_a_visitors_own_clients_is_promised_to_the_end),
+		T(d0_promises_no_more_than_a_queue),
 		T(d0_keeps_in_memory_what_an_owner_has),
 		T(more_rows_than_one_read_are_all_found),
 		T(what_is_said_while_the_log_is_read_is_not_taken_for_an_old_message),

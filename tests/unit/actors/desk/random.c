@@ -330,7 +330,7 @@ static void step(void)
 	}
 }
 
-/* Everybody comes back and answers until nothing is owed. */
+/* Everybody comes back, acknowledges and answers until nothing is owed. */
 static void quiesce(void)
 {
 	for (unsigned round = 0; round < 40; round++) {
@@ -342,10 +342,17 @@ static void quiesce(void)
 					agent_answers(a, v);
 			visitor(visitor_name(v, "t"), VISITOR_LEFT, CLOSE_STREAM_END);
 		}
+		for (unsigned a = 0; a < AGENTS; a++)
+			acknowledges(agents[a]);
 		signs_out("r1@a.test");
 		signs_out("r2@a.test");
 		run(10000);
 		check_all();
+	}
+	for (unsigned round = 0; round < 6; round++) {
+		run(600000);
+		for (unsigned a = 0; a < AGENTS; a++)
+			acknowledges(agents[a]);
 	}
 	run(3600000);
 }

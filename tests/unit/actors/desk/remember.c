@@ -185,6 +185,27 @@ static void a_visitor_quicker_than_the_store_keeps_its_seat(void **state)
 	}
 }
 
+/* It asked who is there before the store had answered, and left without a word. */
+static void a_visitor_quicker_than_the_store_leaves_no_row(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		talk();
+		world_end();
+		world.lazy = true;
+		world_begin(NULL, seed, store_now);
+		visitor("v1@a.test/tab", VISITOR_ONLINE, CLOSE_ERROR);
+		asks_roster("v1@a.test/tab", "r");
+		world.lazy = false;
+		run(0);
+		assert_int_equal(remembered("a.test"), 1);
+		visitor("v1@a.test/tab", VISITOR_LEFT, CLOSE_STREAM_END);
+		run(4000000);
+		assert_int_equal(remembered("a.test"), 0);
+		crash();
+	}
+}
+
 static void a_damaged_row_is_left_out(void **state)
 {
 	(void)state;
@@ -211,6 +232,7 @@ int main(void)
 		T(what_nobody_owned_waits_for_nobody),
 		T(an_ended_conversation_is_forgotten),
 		T(a_visitor_quicker_than_the_store_keeps_its_seat),
+		T(a_visitor_quicker_than_the_store_leaves_no_row),
 		T(a_damaged_row_is_left_out),
 	};
 

@@ -290,6 +290,32 @@ static void a_client_whose_stanzas_are_not_handled_is_not_read(void **state)
 	client_free(c);
 }
 
+/* The client sends again what <resumed/> did not cover, and counts from there (XEP-0198 5). */
+static void what_is_sent_again_after_a_late_answer_counts_once(void **state)
+{
+	struct client *c = managed(), *again;
+
+	(void)state;
+	w->holds_inbound = true;
+	client_send(c, SAID("1") SAID("2") SAID("3"));
+	world_let_go(w, 0);
+	client_drop(c, CONN_END_RESET);
+	again = stranger(0);
+	ask_resume(again, id, "0");
+	assert_string_equal(client_read(again), "");
+	world_pass(w, 6000); /* what is on its way stays there */
+	assert_has(client_read(again), "<resumed xmlns='" SM "' h='1'");
+	client_send(again, SAID("2") SAID("3") R);
+	world_let_go(w, 1);
+	world_let_go(w, 2);
+	assert_string_equal(client_read(again), "<a xmlns='" SM "' h='1'/>");
+	world_let_go(w, 4);
+	world_let_go(w, 3);
+	assert_string_equal(client_read(again), "<a xmlns='" SM "' h='3'/>");
+	client_free(c);
+	client_free(again);
+}
+
 /* --- to the client --- */
 
 static void the_client_is_asked_after_some_stanzas_or_some_time(void **state)
@@ -786,6 +812,7 @@ int main(void)
 		TEST(what_is_answered_at_once_counts_in_both_directions, quiet),
 		TEST(h_covers_the_handled_ones_without_gaps_and_the_rest_follows, setup),
 		TEST(a_client_whose_stanzas_are_not_handled_is_not_read, fast),
+		TEST(what_is_sent_again_after_a_late_answer_counts_once, quiet),
 		TEST(the_client_is_asked_after_some_stanzas_or_some_time, three),
 		TEST(a_receipt_is_told_when_the_client_acknowledged, quiet),
 		TEST(more_than_was_sent_cannot_be_acknowledged, quiet),

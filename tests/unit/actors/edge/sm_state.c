@@ -31,6 +31,12 @@ static int setup(void **state)
 	return start("");
 }
 
+static int forgetful(void **state)
+{
+	(void)state;
+	return start("c2s/processors/urn\\:xmpp\\:sm\\:3/remembered-sessions[I]=2\n");
+}
+
 static int in_memory(void **state)
 {
 	(void)state;
@@ -150,6 +156,32 @@ static void an_ended_session_is_forgotten(void **state)
 	client_free(c);
 }
 
+static bool count_owner(void *ctx, struct span owner UNUSED)
+{
+	++*(unsigned *)ctx;
+	return true;
+}
+
+/* Phones lose their lines all day; the server runs for months. */
+static void lost_sessions_do_not_pile_up(void **state)
+{
+	unsigned records = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		struct client *c = managed();
+
+		client_send(c, SAID("1"));
+		world_pass(w, DELAY_MS);
+		client_drop(c, CONN_END_RESET);
+		world_pass(w, 100000); /* nobody resumes it */
+		client_free(c);
+	}
+	assert_int_equal(store_owners(keeper, STORE_SM_STATE, SPAN_NONE, 0, count_owner, &records), STATUS_OK);
+	assert_int_equal(records, 2);
+	assert_int_equal(count_records(), 1); /* the last one among them */
+}
+
 static void a_stopping_server_leaves_the_last_h(void **state)
 {
 	struct client *c = managed(), *back;
@@ -199,6 +231,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(only_its_user_hears_of_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_sent_writes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_ended_session_is_forgotten, setup, teardown),
+		cmocka_unit_test_setup_teardown(lost_sessions_do_not_pile_up, forgetful, teardown),
 		cmocka_unit_test_setup_teardown(a_stopping_server_leaves_the_last_h, setup, teardown),
 		cmocka_unit_test_setup_teardown(d0_writes_nothing, in_memory, teardown),
 		cmocka_unit_test(damaged_records_are_no_records),

@@ -92,6 +92,38 @@ static void a_store_that_fails_is_tried_again(void **state)
 	world_free(f.w);
 }
 
+static bool show_id(void *ctx, const struct store_log_row *row)
+{
+	const char *id = strstr(row->value.p, "id='");
+
+	buf_addf(ctx, "%.2s ", id ? id + 4 : "?");
+	return true;
+}
+
+/* A crash makes offline messages of the rows, in their order. */
+static void what_comes_after_a_failure_waits_behind_it(void **state)
+{
+	struct fixture f = begin(NO_DESK);
+	struct buf ids = BUF_INIT;
+
+	(void)state;
+	f.w->store_answer = STATUS_FULL;
+	client_send_owed(f.w, f.a, hello, 1);
+	world_pass(f.w, 2 * DELAY_MS);
+	f.w->store_answer = STATUS_OK;
+	client_send_owed(f.w, f.a, "<message to='romeo@localhost' type='chat' id='m2'><body>again</body></message>", 2);
+	world_pass(f.w, 2 * DELAY_MS);
+	assert_log(f.w, f.a, "");
+	world_pass(f.w, 6000);
+	assert_log(f.w, f.a, "HANDLED 1\nHANDLED 2\n");
+	assert_int_equal(store_log_read(f.w->reader, STORE_PENDING, SPAN_LIT(ROMEO), SPAN_NONE, 0, 0, show_id, &ids), STATUS_OK);
+	assert_true(span_is(buf_span(&ids), "m1 m2 "));
+	buf_fini(&ids);
+	client_writes(f.w, f.r);
+	assert_int_equal(world_pending_rows(f.w, ROMEO), 0);
+	world_free(f.w);
+}
+
 static void a_lost_receiver_makes_it_an_offline_message(void **state)
 {
 	(void)state;
@@ -110,6 +142,60 @@ static void a_lost_receiver_makes_it_an_offline_message(void **state)
 		assert_int_equal(world_offline_rows(f.w, ROMEO), 0);
 		world_free(f.w);
 	}
+}
+
+/* So recovery knows that two rows are the same message, and its receiver when it was said. */
+static void it_keeps_its_time_wherever_it_is_kept(void **state)
+{
+	struct fixture f = begin(NO_DESK);
+
+	(void)state;
+	client_send_owed(f.w, f.a, hello, 1);
+	world_pass(f.w, 60000);
+	client_drop(f.w, f.r, CLOSE_SOCKET_LOST);
+	f.r = client_new(f.w, ROMEO, "r2");
+	client_send(f.w, f.r, "<presence/>");
+	assert_has(client_log(f.w, f.r), "stamp='2026-01-01T00:00:00");
+	world_free(f.w);
+}
+
+/* Its receiver takes a page of offline messages, and takes its time. */
+static void what_waits_behind_offline_messages_is_safe_too(void **state)
+{
+	struct world *w = world_new("sess-man/plugins-conf/amp/store-limit[L]=1000\n");
+	unsigned a = client_online(w, "alice@localhost", "a"), r;
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++)
+		client_send(w, a, "<message to='romeo@localhost' type='chat'><body>old</body></message>");
+	assert_int_equal(world_offline_rows(w, ROMEO), 100);
+	r = client_new(w, ROMEO, "r");
+	w->clients[r].slow = true;
+	client_send(w, r, "<presence/>");
+	client_log(w, a);
+	client_send_owed(w, a, hello, 1);
+	client_send_owed(w, a, "<message to='romeo@localhost' type='headline'><body>news</body></message>", 2);
+	assert_log(w, a, "HANDLED 2\n");
+	world_pass(w, DELAY_MS);
+	assert_log(w, a, "HANDLED 1\n");
+	assert_int_equal(world_pending_rows(w, ROMEO), 1);
+	client_drop(w, r, CLOSE_SOCKET_LOST);
+	assert_int_equal(world_pending_rows(w, ROMEO), 0);
+	assert_int_equal(world_offline_rows(w, ROMEO), 101);
+	assert_int_equal(metric_read(METRIC_custody), 0);
+	r = client_new(w, ROMEO, "r");
+	w->clients[r].slow = true;
+	client_send(w, r, "<presence/>");
+	client_send_owed(w, a, "<message to='romeo@localhost' type='chat' id='m2'><body>live</body></message>", 3);
+	world_pass(w, DELAY_MS);
+	assert_log(w, a, "HANDLED 3\n");
+	w->clients[r].slow = false;
+	client_writes(w, r);
+	assert_has(client_log(w, r), "<body>live</body>");
+	assert_int_equal(world_offline_rows(w, ROMEO), 0);
+	assert_int_equal(world_pending_rows(w, ROMEO), 0);
+	assert_int_equal(metric_read(METRIC_custody), 0);
+	world_free(w);
 }
 
 static void one_of_two_clients_is_enough(void **state)
@@ -206,6 +292,31 @@ static void what_the_desk_keeps_gets_no_row(void **state)
 	world_free(f.w);
 }
 
+/* An error would tell the visitor that it failed, and the desk that it arrived. */
+static void what_the_desk_keeps_and_cannot_be_taken_goes_back(void **state)
+{
+	struct world *w = world_new(DESK);
+	const char *desk;
+	unsigned n = 0, s = client_new(w, "seat1@localhost", "x");
+
+	(void)state;
+	w->store_stalls = true;
+	client_send(w, s, "<presence/>"); /* waits for the roster, and all behind it */
+	world_desk(w);
+	for (unsigned i = 0; i < 1001; i++)
+		world_route(w, "<message from='v-aaaaaaaaaaaaaaaaaaaa@localhost/x' to='seat1@localhost' type='chat'>"
+			       "<body>help</body></message>", PACKET_FROM_DESK | PACKET_KEPT);
+	desk = world_desk(w);
+	assert_has(desk, "DESK_UNDELIVERED");
+	assert_lacks(desk, "type='error'");
+	world_release_store(w);
+	desk = client_log(w, s);
+	for (const char *p = desk; (p = strstr(p, "<body>")); p++)
+		n++;
+	assert_int_equal(n, 999); /* the presence waited too */
+	world_free(w);
+}
+
 static void a_receipt_of_a_session_that_is_gone_counts(void **state)
 {
 	struct fixture f = begin(NO_DESK);
@@ -228,12 +339,16 @@ int main(void)
 		cmocka_unit_test(what_is_not_acknowledged_is_on_disk_before_the_sender_hears),
 		cmocka_unit_test(acknowledged_while_it_is_written_leaves_no_row),
 		cmocka_unit_test(a_store_that_fails_is_tried_again),
+		cmocka_unit_test(what_comes_after_a_failure_waits_behind_it),
 		cmocka_unit_test(a_lost_receiver_makes_it_an_offline_message),
+		cmocka_unit_test(it_keeps_its_time_wherever_it_is_kept),
+		cmocka_unit_test(what_waits_behind_offline_messages_is_safe_too),
 		cmocka_unit_test(one_of_two_clients_is_enough),
 		cmocka_unit_test(another_client_gets_what_came_back_under_the_same_row),
 		cmocka_unit_test(what_is_worth_no_row_is_handled_in_memory),
 		cmocka_unit_test(d0_writes_nothing),
 		cmocka_unit_test(what_the_desk_keeps_gets_no_row),
+		cmocka_unit_test(what_the_desk_keeps_and_cannot_be_taken_goes_back),
 		cmocka_unit_test(a_receipt_of_a_session_that_is_gone_counts),
 	};
 

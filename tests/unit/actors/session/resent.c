@@ -24,6 +24,52 @@ static void the_second_is_not_delivered(void **state)
 	world_free(w);
 }
 
+/* Acknowledging the second must not say more than is true of the first. */
+static void the_second_is_as_safe_as_the_first(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned a = client_online(w, "alice@localhost", "a"), r = client_online(w, "romeo@localhost", "r"), again;
+
+	(void)state;
+	w->clients[r].slow = true;
+	w->store_stalls = true;
+	client_send_owed(w, a, MESSAGE("romeo@localhost", "hi", "1"), 1);
+	world_pass(w, 100); /* its row is being written */
+	client_drop(w, a, CLOSE_SOCKET_LOST);
+	again = client_online(w, "alice@localhost", "a2");
+	client_send_owed(w, again, MESSAGE("romeo@localhost", "hi", "1"), 1);
+	client_send_owed(w, again, MESSAGE("romeo@localhost", "hi", "1"), 2); /* and a third */
+	assert_log(w, again, "");
+	world_release_store(w);
+	assert_has(client_log(w, again), "HANDLED 1\n");
+	assert_int_equal(world_pending_rows(w, "romeo@localhost"), 1);
+	client_send_owed(w, again, MESSAGE("romeo@localhost", "hi", "1"), 3);
+	assert_log(w, again, "HANDLED 3\n");
+	client_writes(w, r);
+	world_free(w);
+}
+
+/* Nobody answers for the first: two are better than none. */
+static void the_first_had_no_promise(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned a = client_online(w, "alice@localhost", "a"), r = client_online(w, "romeo@localhost", "r");
+
+	(void)state;
+	w->clients[r].slow = true;
+	client_log(w, r);
+	client_send(w, a, MESSAGE("romeo@localhost", "hi", "1"));
+	client_send(w, a, MESSAGE("romeo@localhost", "hi", "1"));
+	assert_int_equal(w->clients[r].kept_count, 1);
+	client_send_owed(w, a, MESSAGE("romeo@localhost", "hi", "1"), 1);
+	assert_log(w, a, "");
+	world_pass(w, 100);
+	assert_log(w, a, "HANDLED 1\n");
+	assert_int_equal(world_pending_rows(w, "romeo@localhost"), 1);
+	client_writes(w, r);
+	world_free(w);
+}
+
 static void other_words_or_other_receivers_are_other_messages(void **state)
 {
 	struct world *w = world_new(NO_DESK);
@@ -69,6 +115,22 @@ static void what_came_back_may_be_tried_again(void **state)
 	world_free(w);
 }
 
+static void what_came_back_to_nobody_too(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned a = client_online(w, "alice@localhost", "a");
+
+	(void)state;
+	w->store_stalls = true;
+	client_send_owed(w, a, MESSAGE("nobody@localhost", "hi", "1"), 1);
+	client_drop(w, a, CLOSE_SOCKET_LOST);
+	world_release_store(w); /* the error finds nobody */
+	a = client_online(w, "alice@localhost", "a2");
+	client_send_owed(w, a, MESSAGE("nobody@localhost", "hi", "1"), 1);
+	assert_has(client_log(w, a), "<service-unavailable");
+	world_free(w);
+}
+
 static void the_oldest_are_forgotten_first(void **state)
 {
 	struct resent *r = resent_new(100);
@@ -80,6 +142,7 @@ static void the_oldest_are_forgotten_first(void **state)
 	for (unsigned round = 0; round < 2; round++) {
 		for (unsigned i = round; i < 1000; i++) {
 			struct stanza *s;
+			struct pledge *none = NULL;
 
 			/* in the second round only the last hundred at least, two hundred at most, are known */
 			if (round && i < 901)
@@ -92,7 +155,7 @@ static void the_oldest_are_forgotten_first(void **state)
 			builder_close(b);
 			builder_close(b);
 			s = builder_finish(b);
-			assert_int_equal(resent_is(r, sender, s), round);
+			assert_int_equal(resent_is(r, sender, s, &none), round);
 			stanza_unref(s);
 		}
 	}
@@ -119,8 +182,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_second_is_not_delivered),
+		cmocka_unit_test(the_second_is_as_safe_as_the_first),
+		cmocka_unit_test(the_first_had_no_promise),
 		cmocka_unit_test(other_words_or_other_receivers_are_other_messages),
 		cmocka_unit_test(what_came_back_may_be_tried_again),
+		cmocka_unit_test(what_came_back_to_nobody_too),
 		cmocka_unit_test(the_oldest_are_forgotten_first),
 		cmocka_unit_test(it_can_be_switched_off),
 	};
