@@ -190,6 +190,11 @@ uint64_t custody_time_us(const struct passage *p)
 	return p->custody ? p->custody->time_us : outside_wall_us();
 }
 
+bool custody_is_promised(const struct passage *p)
+{
+	return p->custody && p->custody->state == ROW_SAVED;
+}
+
 void custody_leave(struct passage *p)
 {
 	struct custody *c = p->custody;

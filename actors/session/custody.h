@@ -51,6 +51,8 @@ void custody_deliver(struct passage *p, struct custody *c, const struct session 
 bool custody_came_back(struct passage *p);
 /* When the message in passing was said, as far as is known: now, or when it was delivered before it came back. */
 uint64_t custody_time_us(const struct passage *p);
+/* The message in passing came back, and its sender has been told that it is handled. */
+bool custody_is_promised(const struct passage *p);
 /* After the message in passing was decided: what is still p->custody ends, its row with it. */
 void custody_leave(struct passage *p);
 

@@ -47,6 +47,12 @@ static void append(struct passage *p)
 	r->time_us = custody_time_us(p);
 	r->limit = (uint64_t)conf->store_limit;
 	r->total = p->user->class == CLASS_VISITOR ? VISITOR_KEEP_MAX : (uint64_t)conf->store_limit_total;
+	/* Its sender was told that it is safe and may be gone: an error would reach nobody. How many such there are is
+	 * bounded by what receivers may leave unacknowledged; the second total bounds those who come and go. */
+	if (custody_is_promised(p)) {
+		r->limit = 0;
+		r->total *= 2;
+	}
 	r->packet = packet_note_new(&copy);
 	outbox_store(p->out, p->server, p->user, r);
 }

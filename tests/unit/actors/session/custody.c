@@ -198,6 +198,22 @@ static void what_waits_behind_offline_messages_is_safe_too(void **state)
 	world_free(w);
 }
 
+static void what_was_acknowledged_is_kept_over_the_limit(void **state)
+{
+	struct fixture f = begin("sess-man/plugins-conf/amp/store-limit[L]=1\n");
+
+	(void)state;
+	for (uint64_t i = 1; i <= 3; i++)
+		client_send_owed(f.w, f.a, hello, i);
+	world_pass(f.w, DELAY_MS);
+	assert_log(f.w, f.a, "HANDLED 1\nHANDLED 2\nHANDLED 3\n");
+	client_send_owed(f.w, f.a, hello, 4); /* not promised yet */
+	client_drop(f.w, f.r, CLOSE_SOCKET_LOST);
+	assert_int_equal(world_offline_rows(f.w, ROMEO), 3);
+	assert_has(client_log(f.w, f.a), "<service-unavailable");
+	world_free(f.w);
+}
+
 static void one_of_two_clients_is_enough(void **state)
 {
 	struct fixture f = begin(NO_DESK);
@@ -343,6 +359,7 @@ int main(void)
 		cmocka_unit_test(a_lost_receiver_makes_it_an_offline_message),
 		cmocka_unit_test(it_keeps_its_time_wherever_it_is_kept),
 		cmocka_unit_test(what_waits_behind_offline_messages_is_safe_too),
+		cmocka_unit_test(what_was_acknowledged_is_kept_over_the_limit),
 		cmocka_unit_test(one_of_two_clients_is_enough),
 		cmocka_unit_test(another_client_gets_what_came_back_under_the_same_row),
 		cmocka_unit_test(what_is_worth_no_row_is_handled_in_memory),
