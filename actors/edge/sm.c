@@ -48,7 +48,7 @@ void sm_refuse(struct stream *s, enum stanza_error condition, const struct sm_gr
 {
 	struct builder *b = start(s, "failed");
 
-	if (grave)
+	if (grave && !grave->mute)
 		attr_number(b, "h", grave->h);
 	builder_leaf(b, stanza_error_text(condition), NS_STANZAS, SPAN_NONE);
 	finish(s, b);
@@ -76,12 +76,25 @@ bool sm_read_h(const struct stanza *el, uint32_t *h)
 
 /* --- from the client --- */
 
+uint32_t sm_h(const struct sm *m)
+{
+	return (uint32_t)(m->in.handled - m->void_count);
+}
+
+void sm_void_on_its_way(struct sm *m)
+{
+	m->void_count += m->in.received - m->in.handled;
+	m->void_upto = m->in.received;
+	while (m->in.handled < m->in.received)
+		intake_handled(&m->in, m->in.handled + 1);
+}
+
 static void tell(struct stream *s)
 {
 	struct sm *m = s->sm;
 	struct builder *b = start(s, "a");
 
-	attr_number(b, "h", (uint32_t)m->in.handled);
+	attr_number(b, "h", sm_h(m));
 	finish(s, b);
 	/* An answer is never withheld; when it falls short, the rest follows by itself. */
 	m->owed = m->in.handled < m->in.received ? m->in.received : 0;
@@ -91,6 +104,8 @@ void sm_handled(struct stream *s, uint64_t number)
 {
 	struct sm *m = s->sm;
 
+	if (number <= m->void_upto)
+		return;
 	intake_handled(&m->in, number);
 	sm_state_later(s);
 	if (m->greeting && s->conn && m->in.handled == m->in.received)
@@ -147,7 +162,7 @@ void sm_tell_resumed(struct stream *s)
 	struct sm *m = s->sm;
 	struct builder *b = start(s, "resumed");
 
-	attr_number(b, "h", (uint32_t)m->in.handled);
+	attr_number(b, "h", sm_h(m));
 	builder_attr_text(b, "previd", m->id);
 	finish(s, b);
 }
@@ -269,6 +284,14 @@ void sm_element(struct stream *s, const struct stanza *el)
 		on_ack(s, el);
 	else
 		stream_fail(s, STREAM_ERROR_UNSUPPORTED_STANZA_TYPE, NULL);
+}
+
+bool sm_owes_errors(const struct sm *m)
+{
+	for (const struct pending *node = m->queue.first; node; node = node->next)
+		if (stanza_type(node->packet.stanza) == STANZA_TYPE_ERROR)
+			return true;
+	return false;
 }
 
 void sm_end(struct stream *s)

@@ -18,11 +18,14 @@ struct sm_grave { /* of a session that nobody resumed in time */
 	char id[SM_ID_MAX];
 	struct jid *user; /* counted */
 	uint32_t h;
+	bool mute; /* h says nothing */
 };
 
 struct sm {
 	char id[SM_ID_MAX]; /* "" = cannot be resumed */
-	struct intake in;   /* what the client sent; in.handled is h */
+	struct intake in;   /* what the client sent */
+	uint64_t void_count; /* of in.handled: the client was told to send them again and counts them once, as we do not */
+	uint64_t void_upto;  /* of what was on its way then; that it is handled after all changes nothing */
 	uint64_t owed;      /* the client asked when h was short of this; 0 = it was not */
 	uint64_t sent, acked;
 	struct pending_list queue;
@@ -45,6 +48,10 @@ void sm_element(struct stream *s, const struct stanza *el);
 void sm_refuse(struct stream *s, enum stanza_error condition, const struct sm_grave *grave);
 
 void sm_handled(struct stream *s, uint64_t number);
+uint32_t sm_h(const struct sm *m); /* on the wire */
+/* The client is about to be told an h that is short of what came in, on a new line, where it sends the rest again: those will
+ * count again, so what is on its way is not counted any more. */
+void sm_void_on_its_way(struct sm *m);
 /* Writes the stanza if somebody is there, and keeps it. Takes *p. */
 void sm_deliver(struct stream *s, struct packet *p, uint64_t receipt);
 bool sm_read_h(const struct stanza *el, uint32_t *h); /* false: none, or no number of 32 bits */
@@ -58,6 +65,9 @@ void sm_ask_soon(struct stream *s);
 uint64_t sm_deadline(const struct sm *m);
 void sm_due(struct stream *s, uint64_t now_ms);
 
+/* An answer that said no to one of the client's stanzas has not reached it and dies with the session: h would promise what
+ * was not kept. */
+bool sm_owes_errors(const struct sm *m);
 /* The session is over: all that was not acknowledged goes back to the shard, in order. */
 void sm_end(struct stream *s);
 void sm_free(struct sm *m); /* NULL allowed */

@@ -40,7 +40,7 @@ void sm_state_write(struct stream *s)
 	m->note_by_ms = 0;
 	m->noted = m->in.handled;
 	m->recorded = true;
-	buf_addf(&r->value, "%" PRIu64 " %" PRIu32 " %.*s", outside_wall_us() / 1000000, (uint32_t)m->in.handled,
+	buf_addf(&r->value, "%" PRIu64 " %" PRIu32 " %.*s", outside_wall_us() / 1000000, sm_h(m),
 		 SPAN_FMT(jid_bare(s->full)));
 	r->relaxed = true;
 	metric_inc(METRIC_sm_recorded);
@@ -55,7 +55,7 @@ void sm_state_end(struct stream *s)
 
 	if (s->edge->stopping && is_kept(s)) {
 		sm_state_write(s); /* its client will ask the next server */
-	} else if (m->recorded && !lost) {
+	} else if (m->recorded && (!lost || sm_owes_errors(m))) {
 		r = request(STORE_OP_DELETE, span_of(m->id), NULL);
 		r->relaxed = true;
 		actor_send(s->edge->server->store, &r);
