@@ -28,3 +28,7 @@ struct store_backend {
 };
 
 extern const struct store_backend store_sqlite, store_memory;
+
+/* One more back end, of a program that brings its own (the simulator): its scheme is looked for first. NULL = none any more.
+ * Before threads start. */
+void store_bring(const struct store_backend *own);

@@ -21,28 +21,43 @@ const struct store_collection_row store_collections[STORE_COLLECTION_COUNT] = {
 };
 
 static const struct store_backend *const backends[] = { &store_sqlite, &store_memory };
+static const struct store_backend *brought;
+
+void store_bring(const struct store_backend *own)
+{
+	brought = own;
+}
+
+static const struct store_backend *find_backend(struct span scheme)
+{
+	if (brought && span_is(scheme, brought->scheme))
+		return brought;
+	for (size_t i = 0; i < ARRAY_LEN(backends); i++)
+		if (span_is(scheme, backends[i]->scheme))
+			return backends[i];
+	return NULL;
+}
 
 enum status store_open(const char *uri, enum store_access access, struct store **out, char **error)
 {
 	const char *colon = strchr(uri, ':');
+	const struct store_backend *backend = colon ? find_backend((struct span){ uri, (size_t)(colon - uri) }) : NULL;
 	struct store *s;
 	enum status st;
 
 	*out = NULL;
-	for (size_t i = 0; colon && i < ARRAY_LEN(backends); i++) {
-		if (!span_eq((struct span){ uri, (size_t)(colon - uri) }, span_of(backends[i]->scheme)))
-			continue;
-		s = xcalloc(1, sizeof(*s));
-		s->backend = backends[i];
-		st = backends[i]->open(colon + 1, access, &s->db, error);
-		if (st == STATUS_OK)
-			*out = s;
-		else
-			free(s);
-		return st;
+	if (!backend) {
+		*error = xstrdup("no such kind of store; write sqlite:PATH");
+		return STATUS_UNSUPPORTED;
 	}
-	*error = xstrdup("no such kind of store; write sqlite:PATH");
-	return STATUS_UNSUPPORTED;
+	s = xcalloc(1, sizeof(*s));
+	s->backend = backend;
+	st = backend->open(colon + 1, access, &s->db, error);
+	if (st == STATUS_OK)
+		*out = s;
+	else
+		free(s);
+	return st;
 }
 
 void store_close(struct store *s)

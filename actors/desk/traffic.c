@@ -68,6 +68,19 @@ static void pass_to_owner(struct desk *self, struct conversation *c, struct pack
 		  a->class == CLASS_ROBOT ? a->best : a->bare, PACKET_NO_STORE);
 }
 
+/* What the server says about a message to a visitor that could not be kept goes to whoever wrote it: owner or not, and
+ * also to a seat whose line is lost, which may yet resume its stream and has been told that the message was handled. */
+static bool return_to_writer(struct desk *self, const struct packet *p)
+{
+	struct agent *a = p->to && p->flags & PACKET_SERVER ? desk_find_agent(self, p->to) : NULL;
+
+	if (!a)
+		return false;
+	desk_send(self, stanza_ref(p->stanza), p->from, a->class == CLASS_ROBOT && a->best ? a->best : a->bare,
+		  PACKET_NO_STORE);
+	return true;
+}
+
 /* --- from a visitor --- */
 
 enum target { TARGET_AGENT, TARGET_DESK, TARGET_WALL };
@@ -131,6 +144,8 @@ static void message_from_visitor(struct desk *self, struct packet *p)
 		desk_bounce(self, p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
 		return;
 	}
+	if (type == STANZA_TYPE_ERROR && return_to_writer(self, p))
+		return;
 	c = desk_open(self, p->from);
 	if (type != STANZA_TYPE_ERROR && stanza_has_body(p->stanza))
 		keep_word(self, c, p);

@@ -48,7 +48,7 @@ void sm_refuse(struct stream *s, enum stanza_error condition, const struct sm_gr
 {
 	struct builder *b = start(s, "failed");
 
-	if (grave)
+	if (grave && !grave->mute)
 		attr_number(b, "h", grave->h);
 	builder_leaf(b, stanza_error_text(condition), NS_STANZAS, SPAN_NONE);
 	finish(s, b);
@@ -75,6 +75,11 @@ bool sm_read_h(const struct stanza *el, uint32_t *h)
 }
 
 /* --- from the client --- */
+
+void sm_void_on_its_way(struct sm *m)
+{
+	intake_forget(&m->in);
+}
 
 static void tell(struct stream *s)
 {
@@ -269,6 +274,14 @@ void sm_element(struct stream *s, const struct stanza *el)
 		on_ack(s, el);
 	else
 		stream_fail(s, STREAM_ERROR_UNSUPPORTED_STANZA_TYPE, NULL);
+}
+
+bool sm_owes_errors(const struct sm *m)
+{
+	for (const struct pending *node = m->queue.first; node; node = node->next)
+		if (stanza_type(node->packet.stanza) == STANZA_TYPE_ERROR)
+			return true;
+	return false;
 }
 
 void sm_end(struct stream *s)

@@ -18,6 +18,7 @@ struct sm_grave { /* of a session that nobody resumed in time */
 	char id[SM_ID_MAX];
 	struct jid *user; /* counted */
 	uint32_t h;
+	bool mute; /* h says nothing */
 };
 
 struct sm {
@@ -58,6 +59,11 @@ void sm_ask_soon(struct stream *s);
 uint64_t sm_deadline(const struct sm *m);
 void sm_due(struct stream *s, uint64_t now_ms);
 
+/* An answer that said no to one of the client's stanzas has not reached it and dies with the session: h would promise what
+ * was not kept. */
+bool sm_owes_errors(const struct sm *m);
+/* The client is about to be told an h that is short of what came in, on a new line, where it sends the rest again. */
+void sm_void_on_its_way(struct sm *m);
 /* The session is over: all that was not acknowledged goes back to the shard, in order. */
 void sm_end(struct stream *s);
 void sm_free(struct sm *m); /* NULL allowed */

@@ -132,6 +132,7 @@ static void remember(struct edge *e, const struct stream *s)
 	memcpy(g->id, s->sm->id, sizeof(g->id));
 	g->user = jid_ref(s->full);
 	g->h = (uint32_t)s->sm->in.handled;
+	g->mute = sm_owes_errors(s->sm);
 }
 
 static const struct sm_grave *recall(const struct edge *e, struct span id, const struct jid *user)
@@ -226,7 +227,7 @@ void sm_greet(struct stream *s)
 	m->until_ms = 0;
 	metric_inc(METRIC_sm_resumed);
 	sm_tell_resumed(s);
-	intake_forget(&m->in);
+	sm_void_on_its_way(m);
 	for (const struct pending *node = m->queue.first; node; node = node->next)
 		s->ops->write(s, &node->packet);
 	sm_ask_soon(s);

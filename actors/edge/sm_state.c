@@ -84,7 +84,7 @@ void sm_state_end(struct stream *s)
 
 	if (s->edge->stopping && is_kept(s))
 		sm_state_write(s); /* its client will ask the next server */
-	else if (m->recorded && lost)
+	else if (m->recorded && lost && !sm_owes_errors(m))
 		keep(s->edge, m->id);
 	else if (m->recorded)
 		forget(s->edge, span_of(m->id));

@@ -82,6 +82,7 @@ struct actor *directory_new(const struct behaviour *b, void *state, unsigned hom
 	a->home = home;
 	a->mailbox_max = b->mailbox_max ? b->mailbox_max : MAILBOX_MAX;
 	a->stopping = false;
+	a->blocked_until_us = 0;
 	a->generation++;
 	order_store_u64(&a->id, (uint64_t)a->generation << INDEX_BITS | index);
 	order_store_ptr(&directory.slots[index], a);

@@ -14,7 +14,7 @@ void engine_init(const struct engine_options *options)
 	unsigned workers = options->workers ? options->workers : options->simulate || cores < 1 ? 1 : (unsigned)cores;
 
 	if (options->simulate)
-		sim_init(options->seed);
+		sim_init(options->seed, options->elapsed_us);
 	directory_init(options->actors_max);
 	workers_init(workers, options->simulate);
 }

@@ -11,6 +11,7 @@ struct engine_options {
 	uint32_t actors_max; /* 0 = 65536 */
 	bool simulate;
 	uint64_t seed;
+	uint64_t elapsed_us; /* simulation: virtual time that has passed already, for an engine that follows another one */
 };
 
 void engine_init(const struct engine_options *options);
@@ -40,3 +41,12 @@ void engine_on_turn_end(void (*hook)(unsigned worker));
 uint64_t engine_sim_run(uint64_t advance_ms);
 /* Hash over the order of (actor, message) so far: equal for equal seeds. */
 uint64_t engine_sim_hash(void);
+
+/* The same in single steps, for a simulator that has events of its own between them. Times are those of outside_mono_us. */
+bool engine_is_simulated(void);
+bool engine_sim_step(void); /* one slice of one runnable actor; false: nothing is runnable */
+uint64_t engine_sim_next_us(void); /* nothing happens by itself before; UINT64_MAX = never */
+void engine_sim_advance(uint64_t to_us); /* moves the clock, never back, and sends the delayed messages that are due */
+uint64_t engine_sim_elapsed_us(void); /* of struct engine_options */
+/* A threaded actor whose thread hangs in a call (a disk that stalls): it is not run before that time. */
+void engine_sim_block(actor_id id, uint64_t until_us);

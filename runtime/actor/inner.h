@@ -36,6 +36,7 @@ struct actor {
 	/* written by the one that runs it */
 	_Alignas(64) uint32_t handled;
 	bool stopping;
+	uint64_t blocked_until_us; /* simulation only */
 };
 
 struct worker {
@@ -106,7 +107,7 @@ void thread_wake(struct actor *a);
 void thread_stop_all(void); /* each handles what is in its mailbox, then ends */
 
 /* --- sim.c --- */
-void sim_init(uint64_t seed);
+void sim_init(uint64_t seed, uint64_t elapsed_us);
 void sim_fini(void);
 bool sim_is_on(void);
 void sim_note(struct actor *a, const struct msg *m); /* into the hash */

@@ -39,14 +39,14 @@ static void seeded_bytes(void *out, size_t bytes)
 		((uint8_t *)out)[i] = (uint8_t)(draw(&sim.bytes_state) >> 32);
 }
 
-void sim_init(uint64_t seed)
+void sim_init(uint64_t seed, uint64_t elapsed_us)
 {
 	static const struct outside world = { virtual_mono_us, virtual_wall_us, seeded_bytes };
 
 	sim.on = true;
 	sim.state = seed;
 	sim.bytes_state = ~seed;
-	sim.elapsed_us = 0;
+	sim.elapsed_us = elapsed_us;
 	sim.hash = 0xcbf29ce484222325u;
 	map_fix_key();
 	outside_replace(&world);
@@ -60,6 +60,11 @@ void sim_fini(void)
 }
 
 bool sim_is_on(void)
+{
+	return sim.on;
+}
+
+bool engine_is_simulated(void)
 {
 	return sim.on;
 }
@@ -84,14 +89,19 @@ uint64_t engine_sim_hash(void)
 	return sim.hash;
 }
 
-/* Takes one actor out of the run queues, each with the same chance. */
+static bool is_blocked(const struct actor *a)
+{
+	return a->blocked_until_us > virtual_mono_us();
+}
+
+/* Takes one actor out of the run queues, each that is not blocked with the same chance. */
 static struct actor *pick(struct worker **home)
 {
 	uint64_t runnable = 0, choice;
 
 	for (unsigned i = 0; i < workers_count(); i++)
 		for (struct actor *a = worker_at(i)->first; a; a = a->run_next)
-			runnable++;
+			runnable += !is_blocked(a);
 	if (runnable == 0)
 		return NULL;
 	choice = draw(&sim.state) % runnable;
@@ -100,7 +110,7 @@ static struct actor *pick(struct worker **home)
 		struct actor *before = NULL;
 
 		for (struct actor *a = w->first; a; before = a, a = a->run_next) {
-			if (choice-- > 0)
+			if (is_blocked(a) || choice-- > 0)
 				continue;
 			if (before)
 				before->run_next = a->run_next;
@@ -139,55 +149,78 @@ static void run(struct actor *a, struct worker *w)
 	worker_set_here(NULL);
 }
 
-static bool fire(void)
+static void fire(void)
 {
-	bool any = false;
-
 	for (unsigned i = 0; i < workers_count(); i++) {
 		worker_set_here(worker_at(i));
-		any |= worker_fire_delayed(worker_at(i), virtual_mono_us() / 1000);
+		worker_fire_delayed(worker_at(i), virtual_mono_us() / 1000);
 	}
 	worker_set_here(NULL);
-	return any;
 }
 
-static uint64_t next_due_us(void)
+bool engine_sim_step(void)
+{
+	struct worker *home;
+	struct actor *a = pick(&home);
+
+	ASSERT(sim.on);
+	if (a)
+		run(a, home);
+	return a != NULL;
+}
+
+uint64_t engine_sim_next_us(void)
 {
 	uint64_t next = UINT64_MAX;
 
 	for (unsigned i = 0; i < workers_count(); i++) {
 		uint64_t ms = wheel_next_ms(worker_at(i)->delayed);
 
-		if (ms < next)
-			next = ms;
+		if (ms != UINT64_MAX && ms * 1000 < next)
+			next = ms * 1000;
+		for (struct actor *a = worker_at(i)->first; a; a = a->run_next)
+			if (is_blocked(a) && a->blocked_until_us < next)
+				next = a->blocked_until_us;
 	}
-	return next == UINT64_MAX ? next : next * 1000;
+	return next;
+}
+
+void engine_sim_advance(uint64_t to_us)
+{
+	ASSERT(sim.on);
+	if (to_us > virtual_mono_us())
+		sim.elapsed_us = to_us - EPOCH_MONO_US;
+	fire();
+}
+
+uint64_t engine_sim_elapsed_us(void)
+{
+	return sim.elapsed_us;
+}
+
+void engine_sim_block(actor_id id, uint64_t until_us)
+{
+	struct actor *a = directory_find(id);
+
+	ASSERT(sim.on && a && a->b->placement == ACTOR_THREADED);
+	a->blocked_until_us = until_us;
 }
 
 uint64_t engine_sim_run(uint64_t advance_ms)
 {
-	uint64_t until = sim.elapsed_us + advance_ms * 1000, slices = 0, due;
-	struct worker *home;
-	struct actor *a;
+	uint64_t until = virtual_mono_us() + advance_ms * 1000, slices = 0, due;
 
 	ASSERT(sim.on);
 	for (;;) {
-		while ((a = pick(&home))) {
-			run(a, home);
+		while (engine_sim_step())
 			slices++;
-		}
-		due = next_due_us();
-		if (due == UINT64_MAX || due > EPOCH_MONO_US + until)
+		due = engine_sim_next_us();
+		if (due == UINT64_MAX || due > until)
 			break;
-		if (due > virtual_mono_us())
-			sim.elapsed_us = due - EPOCH_MONO_US;
-		fire();
+		engine_sim_advance(due);
 	}
-	sim.elapsed_us = until;
-	fire();
-	while ((a = pick(&home))) {
-		run(a, home);
+	engine_sim_advance(until);
+	while (engine_sim_step())
 		slices++;
-	}
 	return slices;
 }

@@ -95,3 +95,14 @@ void conn_memory_feed(struct conn *c, struct span bytes);  /* as if received: ca
 void conn_memory_end(struct conn *c, enum conn_end why);   /* as if the peer had gone */
 void conn_memory_take(struct conn *c, struct buf *out);    /* what was written so far */
 void conn_memory_stall(struct conn *c, bool stalled);      /* the peer stops reading */
+void conn_memory_finish(struct conn *c);                   /* the peer sends no more: FIN behind what was fed; it still reads */
+
+/* The simulator's end of a memory connection. Both are called from inside the server's work: note it down, call nothing. */
+struct conn_memory_peer {
+	size_t (*receive)(void *ctx, struct span bytes); /* how many of them the peer's system takes now */
+	void (*closed)(void *ctx);                       /* the last call: the connection is gone, c is not valid any more */
+};
+/* The next memory connection made gets this peer, and what it writes goes there. */
+void conn_memory_expect(const struct conn_memory_peer *peer, void *ctx);
+struct conn *conn_memory_made(void); /* that connection; NULL: none was made, or it is gone again */
+void conn_memory_go_on(struct conn *c); /* the peer would take more */

@@ -22,6 +22,8 @@
 #define PAUSE_S 0.1
 
 struct listener {
+	struct listener *next_simulated;
+	unsigned worker; /* simulation only */
 	int fd, reserve; /* reserve: a descriptor to give up when there are no more */
 	struct listener_options options;
 	listener_accept_f *accept;
@@ -120,11 +122,30 @@ static uint16_t bound_port(int fd)
 	return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
+static struct listener *simulated; /* all there are */
+
+static struct listener *make(const struct listener_options *o, int fd)
+{
+	struct listener *l = xcalloc(1, sizeof(*l));
+
+	l->fd = fd;
+	l->reserve = -1;
+	l->options = *o;
+	l->options.interface = NULL; /* borrowed for the call only */
+	return l;
+}
+
 struct listener *listener_open(const struct listener_options *o, bool check, char **error)
 {
 	struct listener *l;
 	int fd, problem = 0;
 
+	if (engine_is_simulated()) {
+		l = make(o, -1);
+		l->next_simulated = simulated;
+		simulated = l;
+		return l;
+	}
 	if (check) { /* with SO_REUSEPORT alone a second server would silently take half of the connections */
 		fd = bind_any(o, false, &problem);
 		if (fd < 0) {
@@ -140,11 +161,8 @@ struct listener *listener_open(const struct listener_options *o, bool check, cha
 			close(fd);
 		return NULL;
 	}
-	l = xcalloc(1, sizeof(*l));
-	l->fd = fd;
+	l = make(o, fd);
 	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	l->options = *o;
-	l->options.interface = NULL; /* borrowed for the call only */
 	if (o->port == 0)
 		l->options.port = bound_port(fd);
 	conn_prepare();
@@ -300,7 +318,8 @@ void listener_start(struct listener *l, listener_accept_f *accept_f, void *ctx)
 	l->ctx = ctx;
 	l->owner = actor_self();
 	l->started = true;
-	if (!engine_loop()) /* simulation: connections come by hand */
+	l->worker = engine_worker();
+	if (!engine_loop()) /* simulation: connections come by listener_memory_connect */
 		return;
 	ev_io_init(&l->io, on_acceptable, l->fd, EV_READ);
 	ev_timer_init(&l->pause, on_pause_over, PAUSE_S, 0.);
@@ -332,5 +351,30 @@ void listener_free(struct listener *l)
 	if (!l)
 		return;
 	listener_stop(l);
+	for (struct listener **link = &simulated; *link; link = &(*link)->next_simulated)
+		if (*link == l) {
+			*link = l->next_simulated;
+			break;
+		}
 	free(l);
+}
+
+struct conn *listener_memory_connect(uint16_t port, unsigned worker, const struct address *from,
+				     const struct conn_memory_peer *peer, void *ctx)
+{
+	struct listener *l = simulated;
+
+	while (l && (l->options.port != port || l->worker != worker || !l->started))
+		l = l->next_simulated;
+	if (!l)
+		return NULL;
+	if (over_rate(l)) {
+		metric_inc(METRIC_connections_refused);
+		return NULL;
+	}
+	conn_memory_expect(peer, ctx);
+	actor_enter(l->owner);
+	l->accept(l->ctx, -1, from);
+	actor_leave();
+	return conn_memory_made();
 }

@@ -24,3 +24,10 @@ uint16_t listener_port(const struct listener *l); /* where port 0 was asked for:
 void listener_start(struct listener *l, listener_accept_f *accept, void *ctx);
 void listener_stop(struct listener *l); /* closes the socket; waiting connections are refused by the kernel */
 void listener_free(struct listener *l);
+
+/* Simulation: listeners open no socket. A client connects to the port of this worker, as a memory connection with that other
+ * end; NULL when nobody listens or the connection is refused. Between simulation steps. */
+struct conn;
+struct conn_memory_peer;
+struct conn *listener_memory_connect(uint16_t port, unsigned worker, const struct address *from,
+				     const struct conn_memory_peer *peer, void *ctx);

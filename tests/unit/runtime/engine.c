@@ -372,6 +372,61 @@ static void a_run_is_a_function_of_its_seed(void **state)
 	}
 }
 
+static void a_simulator_may_go_step_by_step(void **state)
+{
+	struct counter c = { .ordered = true };
+	struct number_msg *n = MSG_NEW(counter_late, number_msg);
+	struct msg *m = &n->m;
+	uint64_t begin;
+	actor_id id;
+
+	(void)state;
+	engine_init(&(struct engine_options){ .simulate = true, .seed = 3, .elapsed_us = 5000000 });
+	assert_true(engine_is_simulated());
+	assert_int_equal(engine_sim_elapsed_us(), 5000000);
+	begin = outside_mono_us();
+	assert_int_equal(engine_sim_next_us(), UINT64_MAX);
+	id = actor_spawn(&pinned, &c, 0);
+	assert_true(engine_sim_step());
+	assert_false(engine_sim_step());
+	actor_send_after_msg(id, &m, 1000);
+	engine_sim_advance(begin + 999000);
+	assert_false(engine_sim_step());
+	while (engine_sim_next_us() != UINT64_MAX) {
+		assert_in_range(engine_sim_next_us(), begin, begin + 1010000);
+		engine_sim_advance(engine_sim_next_us());
+	}
+	assert_true(engine_sim_step());
+	assert_in_range(c.late_ms, begin / 1000 + 1000, begin / 1000 + 1010);
+	engine_sim_advance(begin); /* never back */
+	assert_true(outside_mono_us() >= begin + 1000000);
+	engine_stop();
+	assert_false(engine_is_simulated());
+}
+
+static void a_blocked_thread_is_not_run_until_its_time(void **state)
+{
+	struct counter c = { .ordered = true };
+	uint64_t begin;
+	actor_id id;
+
+	(void)state;
+	engine_init(&(struct engine_options){ .simulate = true, .seed = 3 });
+	begin = outside_mono_us();
+	id = actor_spawn(&threaded, &c, 0);
+	while (engine_sim_step())
+		;
+	engine_sim_block(id, begin + 70000);
+	send_number(id, 0, false);
+	assert_false(engine_sim_step());
+	assert_int_equal(engine_sim_next_us(), begin + 70000);
+	engine_sim_run(60);
+	assert_int_equal(c.count, 0);
+	engine_sim_run(20);
+	assert_int_equal(c.count, 1);
+	engine_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +438,8 @@ int main(void)
 		cmocka_unit_test(delayed_messages_wake_a_sleeping_worker),
 		cmocka_unit_test(a_full_mailbox_presses_until_it_is_nearly_empty),
 		cmocka_unit_test(a_run_is_a_function_of_its_seed),
+		cmocka_unit_test(a_simulator_may_go_step_by_step),
+		cmocka_unit_test(a_blocked_thread_is_not_run_until_its_time),
 	};
 
 	return RUN(tests);

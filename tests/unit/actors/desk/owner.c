@@ -62,6 +62,26 @@ static void what_died_with_the_line_is_given_again_in_order(void **state)
 	assert_true(got("alice@a.test", "1 2 3 1"));
 }
 
+/* Whoever wrote to a visitor learns that it could not be kept: with its line lost for the moment, or no owner any more. */
+static void a_refusal_goes_to_whoever_wrote_it(void **state)
+{
+	(void)state;
+	comes("alice@a.test/pc");
+	says("v1@a.test/tab", "alice@a.test", "1");
+	answers("alice@a.test/pc", "v1@a.test", "2");
+	line_lost("alice@a.test");
+	cannot_be_kept("v1@a.test", "alice@a.test/seat", "2");
+	assert_seen(1, "alice@a.test", "type='error'");
+	run(60000); /* the hold */
+	comes("bob@a.test/pc");
+	says("v1@a.test/tab", "alice@a.test", "3");
+	run(1100);
+	assert_seen(1, "bob@a.test", "id='3'");
+	cannot_be_kept("v1@a.test", "alice@a.test/seat", "2");
+	assert_seen(2, "alice@a.test", "type='error'");
+	assert_seen(0, "bob@a.test", "type='error'");
+}
+
 static void after_the_hold_all_pending_moves_with_a_new_epoch(void **state)
 {
 	(void)state;
@@ -292,6 +312,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_held_seat_gets_everything_on_its_return_and_nobody_else_does),
 		T(what_died_with_the_line_is_given_again_in_order),
+		T(a_refusal_goes_to_whoever_wrote_it),
 		T(after_the_hold_all_pending_moves_with_a_new_epoch),
 		T(a_seat_that_signs_out_leaves_at_once),
 		T(a_lost_seat_that_signs_out_by_another_line_is_not_held),

@@ -217,6 +217,25 @@ static UNUSED void packet_to(actor_id desk, const struct msg_kind *kind, const c
 	packet_owed(desk, kind, from, to, xml, NULL);
 }
 
+/* The server could not keep what was said to this visitor. */
+static UNUSED void cannot_be_kept(const char *visitor_jid, const char *to, const char *id)
+{
+	struct packet_msg *m = MSG_NEW(desk_from_visitor, packet_msg);
+	static const struct xml_limits no_limits;
+	struct jid *v = jid(visitor_jid), *t = jid(to);
+	struct stanza *s = NULL;
+	struct buf xml = BUF_INIT;
+
+	buf_addf(&xml, "<message xmlns='jabber:client' type='error' id='%s'><body>x</body><error type='wait'/></message>", id);
+	assert_int_equal(xml_parse_document(world.pool, buf_span(&xml), &no_limits, &s), STREAM_ERROR_NONE);
+	m->packet = packet_make(s, v, t, PACKET_SERVER);
+	actor_send(server_desk(&world.server, v), &m);
+	settle();
+	buf_fini(&xml);
+	jid_unref(v);
+	jid_unref(t);
+}
+
 static UNUSED void visitor_sends(const char *from, const char *to, const char *xml)
 {
 	struct jid *f = jid(from);

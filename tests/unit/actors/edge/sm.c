@@ -558,6 +558,35 @@ static void but_not_for_ever(void **state)
 	client_free(back);
 }
 
+/* The client counts what it sends again once; what was on its way when it was told to is not counted besides. */
+static void what_is_sent_again_counts_once(void **state)
+{
+	struct client *c = managed(), *back;
+
+	(void)state;
+	w->holds_inbound = true;
+	client_send(c, SAID("1") SAID("2") SAID("3"));
+	client_drop(c, CONN_END_RESET);
+	world_let_go(w, 0);
+	world_let_go(w, 2); /* out of turn */
+	back = stranger(0);
+	ask_resume(back, id, "0");
+	world_pass(w, 6000);
+	assert_has(client_read(back), "<resumed xmlns='" SM "' h='1'");
+	client_send(back, SAID("2") SAID("3") R);
+	assert_has(client_read(back), "<a xmlns='" SM "' h='1'/>");
+	world_let_go(w, 1); /* the first "2" after all */
+	client_send(back, R);
+	assert_has(client_read(back), "<a xmlns='" SM "' h='1'/>");
+	world_let_go(w, 3);
+	client_send(back, R);
+	assert_has(client_read(back), "<a xmlns='" SM "' h='2'/>");
+	world_let_go(w, 4);
+	assert_has(client_read(back), "<a xmlns='" SM "' h='3'/>");
+	client_free(c);
+	client_free(back);
+}
+
 static void a_line_lost_before_the_answer_is_one_more(void **state)
 {
 	struct client *c = managed(), *back;
@@ -653,6 +682,23 @@ static void nobody_comes_and_all_goes_back_in_order_before_the_end(void **state)
 	assert_string_equal(client_read(late), "<failed xmlns='" SM "' h='1'><item-not-found xmlns='" ERROR "'/></failed>");
 	client_send(late, BIND_IQ);
 	assert_has(client_read(late), "<jid>alice@localhost/");
+	client_free(c);
+	client_free(late);
+}
+
+/* An error that the client never saw dies with the session: h would promise that it knows. */
+static void an_unseen_refusal_takes_the_last_h_with_it(void **state)
+{
+	struct client *c = managed(), *late;
+
+	(void)state;
+	client_send(c, SAID("a"));
+	client_drop(c, CONN_END_RESET);
+	world_deliver(w, "<message xmlns='jabber:client' type='error' id='a'><error type='cancel'/></message>", 0);
+	world_pass(w, 61000);
+	late = stranger(0);
+	ask_resume(late, id, "0");
+	assert_string_equal(client_read(late), "<failed xmlns='" SM "'><item-not-found xmlns='" ERROR "'/></failed>");
 	client_free(c);
 	client_free(late);
 }
@@ -825,10 +871,12 @@ int main(void)
 		TEST(a_resumed_client_is_asked_for_what_it_got_again, setup),
 		TEST(the_answer_waits_for_what_is_on_its_way, quiet),
 		TEST(but_not_for_ever, quiet),
+		TEST(what_is_sent_again_counts_once, quiet),
 		TEST(a_line_lost_before_the_answer_is_one_more, quiet),
 		TEST(nobody_resumes_what_is_not_his, quiet),
 		TEST(too_high_an_h_at_resumption_harms_the_newcomer_only, quiet),
 		TEST(nobody_comes_and_all_goes_back_in_order_before_the_end, quiet),
+		TEST(an_unseen_refusal_takes_the_last_h_with_it, quiet),
 		TEST(a_live_session_moves_to_who_resumes_it, quiet),
 		TEST(a_session_that_was_ended_is_not_resumed, quiet),
 		TEST(the_shard_ends_a_sleeper, quiet),

@@ -384,6 +384,91 @@ static void it_moves_to_another_owner_on_another_worker(void **state)
 	end(&b);
 }
 
+/* --- the other end of a simulated wire --- */
+
+struct far_end {
+	struct buf got;
+	size_t room;
+	unsigned closes;
+};
+
+static size_t far_receive(void *ctx, struct span bytes)
+{
+	struct far_end *f = ctx;
+	size_t n = bytes.n < f->room ? bytes.n : f->room;
+
+	buf_add(&f->got, bytes.p, n);
+	f->room -= n;
+	return n;
+}
+static void far_closed(void *ctx)
+{
+	((struct far_end *)ctx)->closes++;
+}
+static const struct conn_memory_peer far_peer = { far_receive, far_closed };
+
+static void a_peer_takes_what_it_has_room_for(void **state)
+{
+	struct far_end f = { .room = 4 };
+	struct owner o;
+
+	(void)state;
+	conn_memory_expect(&far_peer, &f);
+	assert_null(conn_memory_made());
+	begin(&o);
+	assert_ptr_equal(conn_memory_made(), o.c);
+	tell(&o, write_two);
+	assert_true(span_is(buf_span(&f.got), "onet"));
+	assert_int_equal(o.sent, 4);
+	f.room = 10;
+	conn_memory_go_on(o.c);
+	assert_true(span_is(buf_span(&f.got), "onetwo"));
+	assert_int_equal(o.sent, 6);
+	tell(&o, close_it);
+	assert_int_equal(f.closes, 1);
+	assert_null(conn_memory_made());
+	end(&o);
+	assert_int_equal(f.closes, 1);
+	buf_fini(&f.got);
+}
+
+static void a_fin_comes_behind_what_was_fed(void **state)
+{
+	struct owner o;
+
+	(void)state;
+	begin(&o);
+	tell(&o, pause);
+	conn_memory_feed(o.c, SPAN_LIT("last words"));
+	conn_memory_finish(o.c);
+	assert_int_equal(o.ends, 0);
+	tell(&o, resume);
+	assert_true(span_is(buf_span(&o.input), "last words"));
+	assert_true(o.drained);
+	assert_int_equal(o.ends, 1);
+	assert_int_equal(o.why, CONN_END_PEER);
+	end(&o);
+}
+
+static void a_reset_finds_it_on_its_way_to_another_worker(void **state)
+{
+	struct owner a, b = { 0 };
+
+	(void)state;
+	begin(&a);
+	tell(&a, detach);
+	conn_memory_end(a.c, CONN_END_RESET);
+	assert_int_equal(a.ends, 0);
+	b.id = actor_spawn(&behaviour, &b, 1);
+	b.c = a.c;
+	a.c = NULL;
+	tell(&b, attach);
+	assert_int_equal(b.ends, 1);
+	assert_int_equal(b.why, CONN_END_RESET);
+	end(&a);
+	end(&b);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -397,6 +482,9 @@ int main(void)
 		TEST(the_peer_may_go_at_any_time),
 		TEST(starttls_is_played_and_injection_found),
 		TEST(it_moves_to_another_owner_on_another_worker),
+		TEST(a_peer_takes_what_it_has_room_for),
+		TEST(a_fin_comes_behind_what_was_fed),
+		TEST(a_reset_finds_it_on_its_way_to_another_worker),
 	};
 
 	return RUN(tests);

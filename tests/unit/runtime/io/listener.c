@@ -256,6 +256,93 @@ static void a_stopped_listener_refuses(void **state)
 	close(fd);
 }
 
+/* --- simulation: no sockets --- */
+
+struct porch {
+	struct listener *l;
+	unsigned knocks;
+	struct conn *c;
+};
+
+static size_t porch_input(void *ctx, struct span bytes, bool drained)
+{
+	(void)ctx;
+	(void)drained;
+	return bytes.n;
+}
+static void porch_end(void *ctx, enum conn_end why)
+{
+	(void)ctx;
+	(void)why;
+}
+static void porch_accept(void *ctx, int fd, const struct address *peer)
+{
+	static const struct conn_events events = { .on_input = porch_input, .on_end = porch_end };
+	static const struct conn_limits limits;
+	struct porch *p = ctx;
+
+	assert_int_equal(fd, -1);
+	p->knocks++;
+	p->c = conn_memory_new(peer, &limits, &events, p);
+}
+static void porch_start(void *state, actor_id self)
+{
+	struct porch *p = state;
+
+	(void)self;
+	listener_start(p->l, porch_accept, p);
+}
+static void porch_stop(void *state)
+{
+	conn_free(((struct porch *)state)->c);
+}
+static void porch_receive(void *state, struct msg *m)
+{
+	(void)state;
+	(void)m;
+}
+static size_t nothing_taken(void *ctx, struct span bytes)
+{
+	(void)ctx;
+	(void)bytes;
+	return 0;
+}
+static void count_close(void *ctx)
+{
+	++*(unsigned *)ctx;
+}
+
+static void under_simulation_clients_connect_by_hand(void **state)
+{
+	static const struct behaviour porch = { .name = "porch", .placement = ACTOR_PINNED, .receive = porch_receive,
+						.on_start = porch_start, .on_stop = porch_stop };
+	static const struct conn_memory_peer peer = { nothing_taken, count_close };
+	const struct address from = { .port = 9 };
+	struct porch p = { 0 };
+	struct conn *c;
+	char *error = NULL;
+	unsigned closes = 0;
+
+	(void)state;
+	engine_init(&(struct engine_options){ .simulate = true, .workers = 2, .seed = 1 });
+	p.l = listener_open(&(struct listener_options){ .interface = "*", .port = 5222, .accepts_per_second = 1 }, true, &error);
+	assert_non_null(p.l);
+	assert_null(listener_memory_connect(5222, 1, &from, &peer, &closes)); /* not started */
+	actor_spawn(&porch, &p, 1);
+	engine_sim_run(0);
+	assert_null(listener_memory_connect(5222, 0, &from, &peer, &closes)); /* another worker */
+	assert_null(listener_memory_connect(5223, 1, &from, &peer, &closes)); /* another port */
+	c = listener_memory_connect(5222, 1, &from, &peer, &closes);
+	assert_non_null(c);
+	assert_ptr_equal(c, p.c);
+	assert_null(listener_memory_connect(5222, 1, &from, &peer, &closes)); /* over its rate */
+	assert_int_equal(p.knocks, 1);
+	listener_free(p.l);
+	assert_null(listener_memory_connect(5222, 1, &from, &peer, &closes));
+	engine_stop();
+	assert_int_equal(closes, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, io_prepare, io_teardown)
@@ -267,6 +354,7 @@ int main(void)
 		TEST(excess_connections_are_closed_at_once),
 		TEST(running_out_of_descriptors_is_survived),
 		TEST(a_stopped_listener_refuses),
+		cmocka_unit_test(under_simulation_clients_connect_by_hand),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);
