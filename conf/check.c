@@ -151,6 +151,23 @@ static void check_limits(struct loading *l)
 	check_below(l, CONFIG_OPTION_sm_timeout, c->sm_timeout, CONFIG_OPTION_sm_timeout_max, c->sm_timeout_max);
 }
 
+/* Who sets the limit of a pair of users means it: the one of all senders, unless it was set as well, is no lower. */
+static void relate_store_limits(struct loading *l)
+{
+	struct config *c = l->c;
+	int64_t pair = c->store_limit;
+
+	if (!c->source[CONFIG_OPTION_store_limit_total]) {
+		if (pair == 0 || pair > c->store_limit_total)
+			c->store_limit_total = pair;
+		return;
+	}
+	if (pair == 0 && c->source[CONFIG_OPTION_store_limit] && c->store_limit_total > 0)
+		loading_problem(l, CONFIG_WARNING, c->source[CONFIG_OPTION_store_limit], "0 is no limit for a pair of users, but %s keeps %lld "
+				"messages for one recipient", option_rows[CONFIG_OPTION_store_limit_total].key, (long long)c->store_limit_total);
+	check_below(l, CONFIG_OPTION_store_limit, pair, CONFIG_OPTION_store_limit_total, c->store_limit_total);
+}
+
 bool check_is_certificate_name(const char *name)
 {
 	return *name && *name != '.' && !strchr(name, '/') && strlen(name) <= CERTIFICATE_NAME_MAX;
@@ -167,6 +184,7 @@ void check_all(struct loading *l)
 	check_origins(l);
 	check_logins(l);
 	check_limits(l);
+	relate_store_limits(l);
 	check_blocks(l, &c->metrics_allow, CONFIG_OPTION_metrics_allow);
 	check_blocks(l, &c->limit_exempt, CONFIG_OPTION_limit_exempt);
 	check_mechanisms(l, &c->enabled_mechanisms, l->c->source[CONFIG_OPTION_enabled_mechanisms]);

@@ -57,6 +57,7 @@ enum { CONFIG_VIEW_SEAT, CONFIG_VIEW_DESK };
 struct config_vhost {
 	char *name; /* lower case, prepared */
 	bool anonymous, tls_required, registration;
+	bool named_visitors; /* a pattern of desk_visitors matches addresses of this domain */
 	int64_t max_users;
 	enum config_durability durability; /* of messages to its users */
 	struct config_list sasl_mechanisms; /* empty = as enabled_mechanisms */

@@ -74,16 +74,20 @@ static void lower(char *text)
 			*text = (char)(*text + 32);
 }
 
+static bool meets_domain(const char *pattern, const struct config_vhost *v)
+{
+	char domain[1100];
+
+	snprintf(domain, sizeof(domain), "*@%s", v->name);
+	return patterns_meet(pattern, domain);
+}
+
 static bool is_served(const struct config *c, const char *pattern)
 {
 	bool found = false;
 
-	for (size_t i = 0; i < c->vhost_count && !found; i++) {
-		char domain[1100];
-
-		snprintf(domain, sizeof(domain), "*@%s", c->vhosts[i].name);
-		found = patterns_meet(pattern, domain);
-	}
+	for (size_t i = 0; i < c->vhost_count && !found; i++)
+		found = meets_domain(pattern, &c->vhosts[i]);
 	return found;
 }
 
@@ -148,6 +152,14 @@ static void check_visitors(struct loading *l)
 	}
 }
 
+static void mark_domains(struct config *c)
+{
+	for (size_t i = 0; i < c->vhost_count; i++)
+		for (size_t k = 0; k < c->desk_visitors.count; k++)
+			if (meets_domain(c->desk_visitors.items[k], &c->vhosts[i]))
+				c->vhosts[i].named_visitors = true;
+}
+
 void patterns_check(struct loading *l)
 {
 	const struct config *c = l->c;
@@ -165,4 +177,5 @@ void patterns_check(struct loading *l)
 				break;
 			}
 	check_visitors(l);
+	mark_domains(l->c);
 }

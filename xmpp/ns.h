@@ -16,7 +16,6 @@
 #define NS_XBOSH "urn:xmpp:xbosh"
 #define NS_XML "http://www.w3.org/XML/1998/namespace"
 #define NS_ROSTER "jabber:iq:roster"
-#define NS_ROSTERVER "urn:xmpp:features:rosterver"
 #define NS_DISCO_INFO "http://jabber.org/protocol/disco#info"
 #define NS_DISCO_ITEMS "http://jabber.org/protocol/disco#items"
 #define NS_PING "urn:xmpp:ping"

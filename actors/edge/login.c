@@ -115,7 +115,7 @@ uint32_t login_offered(const struct stream *s)
 	if (has_binding(s))
 		bits |= SASL_BIT(SASL_SCRAM_SHA_256_PLUS) | SASL_BIT(SASL_SCRAM_SHA_1_PLUS);
 	/* Visitors who log in by name have no secret to protect. */
-	if (plain_for_accounts(s) || conf->desk_visitors.count > 0)
+	if (plain_for_accounts(s) || s->vhost->named_visitors)
 		bits |= SASL_BIT(SASL_PLAIN);
 	if (s->vhost->anonymous)
 		bits |= SASL_BIT(SASL_ANONYMOUS);

@@ -109,8 +109,6 @@ static void send_features(struct stream *s)
 			builder_leaf(b, "optional", NULL, SPAN_NONE);
 			builder_close(b);
 		}
-		if (plugins[CONFIG_PLUGIN_roster])
-			builder_leaf(b, "ver", NS_ROSTERVER, SPAN_NONE);
 		if (sm_possible(s))
 			builder_leaf(b, "sm", NS_SM, SPAN_NONE);
 	}

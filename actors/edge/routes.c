@@ -171,6 +171,7 @@ static const struct route {
 	void (*handle)(struct exchange *x, const struct http_request *r);
 } routes[] = {
 	{ "/", info },
+	{ "/http-bind", info }, /* who opens the address of the service in a browser sees that it is there */
 	{ "/healthz", healthz },
 	{ "/metrics", metrics },
 	{ "/visitor", visitor_page },

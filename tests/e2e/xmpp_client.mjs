@@ -9,12 +9,13 @@ const [, , port, ws] = process.argv;
 
 async function come(service, username) {
   const one = client({ service, domain: 'localhost', username, password: 'secret' });
+  one.timeout = 20000; // for each step; its own 2 s are short on a busy machine
   const inbox = [];
   const waiting = [];
   one.inbox = inbox;
   one.on('error', (error) => {
     if (error.code === 'ECONNRESET') return; // we cut it ourselves
-    console.error(username, error.message);
+    console.error(username, error.stack);
     process.exit(1);
   });
   one.on('stanza', (stanza) => {

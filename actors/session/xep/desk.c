@@ -55,6 +55,9 @@ static enum xep_verdict gate(struct passage *p)
 		return passage_refuse(p, STANZA_ERROR_NOT_ALLOWED, NULL);
 	if (!is_own_ground(p))
 		return send_to_desk(p, &desk_from_visitor_kind);
+	/* A visitor's words are for its owner; a page that sends them to itself, or to nobody, is told so. */
+	if (stanza_kind(s) == STANZA_MESSAGE && p->target != TARGET_SERVER)
+		return passage_refuse(p, STANZA_ERROR_FORBIDDEN, NULL);
 	return p->target == TARGET_SELF && is_roster(s) ? roster_request(p) : XEP_PASS;
 }
 

@@ -209,6 +209,37 @@ static void a_named_visitor_needs_no_password_and_no_tls(void **state)
 	assert_string_equal(world_log(w), "AUTH op=3 guest7@localhost\n");
 }
 
+/* Where nobody may use PLAIN in the clear nobody is invited to: a client that takes it has said its password. */
+static void plain_is_offered_in_the_clear_only_where_named_visitors_are(void **state)
+{
+	static const struct {
+		const char *domain, *address;
+		bool offered;
+	} rows[] = {
+		{ "localhost", "203.0.113.1", true },
+		{ "seats.localhost", "203.0.113.1", false },
+		{ "seats.localhost", "127.0.0.1", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct client *c = client_open(w, CONFIG_COMPONENT_c2s, rows[i].address, 0);
+		char head[300];
+		const char *text;
+
+		snprintf(head, sizeof(head), "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' "
+					     "to='%s' version='1.0'>", rows[i].domain);
+		client_send(c, head);
+		text = client_read(c);
+		assert_has(text, "<mechanism>SCRAM-SHA-1</mechanism>");
+		if (rows[i].offered)
+			assert_has(text, "<mechanism>PLAIN</mechanism>");
+		else
+			assert_lacks(text, "<mechanism>PLAIN</mechanism>");
+		client_free(c);
+	}
+}
+
 /* A pattern of visitors that is too wide must not open the accounts it covers. */
 static void an_account_never_logs_in_without_its_password(void **state)
 {
@@ -436,6 +467,7 @@ int main(void)
 		WITH(plain_without_tls_is_for_loopback, setup),
 		WITH(wrong_password_and_unknown_user_look_the_same, setup),
 		WITH(a_named_visitor_needs_no_password_and_no_tls, setup_desk),
+		WITH(plain_is_offered_in_the_clear_only_where_named_visitors_are, setup_wide),
 		WITH(an_account_never_logs_in_without_its_password, setup_wide),
 		WITH(nobody_logs_in_as_the_desk, setup_wide),
 		WITH(nobody_logs_in_as_an_anonymous_visitor, setup_desk),

@@ -82,7 +82,7 @@ static void each_path_has_its_answer(void **state)
 		{ "/web/../etc/passwd", "404 Not Found", "text/plain", "Not found" },
 		{ "/web/%2e%2e/etc/passwd", "404 Not Found", "text/plain", "Not found" },
 		{ "/web/", "404 Not Found", "text/plain", "Not found" },
-		{ "/http-bind", "404 Not Found", "text/plain", "Not found" },
+		{ "/http-bind", "200 OK", "text/html", "BOSH: <code>/http-bind</code>" },
 		{ "/xmpp-websocket", "404 Not Found", "text/plain", "Not found" },
 	};
 

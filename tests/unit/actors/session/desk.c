@@ -58,7 +58,7 @@ static void what_a_visitor_sends_to_others_goes_to_the_desk(void **state)
 	world_free(w);
 }
 
-static void a_visitor_reaches_the_server_and_itself(void **state)
+static void a_visitors_own_requests_are_answered(void **state)
 {
 	struct world *w = world_new(DESK);
 	unsigned v = client_new(w, V, "1");
@@ -76,6 +76,30 @@ static void a_visitor_reaches_the_server_and_itself(void **state)
 	client_send(w, v, "<presence to='seat1@localhost' type='subscribe' id='3'/>");
 	assert_has(client_log(w, v), "<not-allowed ");
 	assert_desk(w, "");
+	world_free(w);
+}
+
+static void a_visitor_cannot_write_to_itself(void **state)
+{
+	static const char *const sent[] = {
+		"<message type='chat' id='1'><body>x</body></message>",
+		"<message to='" V "' type='chat' id='1'><body>x</body></message>",
+		"<message to='" V "/2' type='chat' id='1'><body>x</body></message>",
+	};
+	struct world *w = world_new(DESK);
+	unsigned v = client_new(w, V, "1"), other = client_new(w, V, "2");
+
+	(void)state;
+	world_desk(w);
+	for (size_t i = 0; i < ARRAY_LEN(sent); i++) {
+		client_send(w, v, sent[i]);
+		assert_has(client_log(w, v), "<forbidden ");
+		assert_log(w, other, "");
+		assert_desk(w, "");
+	}
+	client_send(w, v, "<message to='" V "/2' type='error' id='1'/>");
+	assert_log(w, v, "");
+	assert_log(w, other, "");
 	world_free(w);
 }
 
@@ -481,7 +505,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_visitors_roster_request_goes_to_the_desk),
 		cmocka_unit_test(what_a_visitor_sends_to_others_goes_to_the_desk),
-		cmocka_unit_test(a_visitor_reaches_the_server_and_itself),
+		cmocka_unit_test(a_visitors_own_requests_are_answered),
+		cmocka_unit_test(a_visitor_cannot_write_to_itself),
 		cmocka_unit_test(what_others_send_to_a_visitor_goes_to_the_desk),
 		cmocka_unit_test(every_tab_of_a_visitor_gets_its_messages_without_presence),
 		cmocka_unit_test(the_desk_hears_of_visitors),
