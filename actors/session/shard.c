@@ -15,6 +15,7 @@
 #include "actors/session/custody.h"
 #include "actors/session/desk_link.h"
 #include "actors/session/offline.h"
+#include "actors/session/pace.h"
 #include "actors/session/pipeline.h"
 #include "actors/session/resent.h"
 #include "runtime/log.h"
@@ -36,6 +37,7 @@ struct shard {
 	struct resent *resent;
 	bool ticking; /* a SHARD_TICK is on its way */
 	bool saving;  /* so is a SHARD_SAVE */
+	bool pacing;  /* and a SHARD_PACE */
 };
 
 /* --- passages --- */
@@ -141,6 +143,12 @@ static void wake_later(struct shard *self, struct user *user)
 		self->ticking = true;
 		actor_send_after(self->self, &tick, RETRY_MS);
 	}
+	if (!list_empty(&self->users.paced) && !self->pacing) {
+		struct edge_signal *pace = MSG_NEW(shard_pace, edge_signal);
+
+		self->pacing = true;
+		actor_send_after(self->self, &pace, 1000 / (uint64_t)self->server->conf->limit_presence_rate);
+	}
 	if (!list_empty(&self->users.unsaved) && !self->saving) {
 		struct edge_signal *save = MSG_NEW(shard_save, edge_signal);
 
@@ -164,7 +172,7 @@ static void turn_away(struct shard *self, struct user *user, struct packet *pack
 {
 	struct passage p = passage_of(self, user, NULL);
 
-	metric_inc(METRIC_limits_hit);
+	metric_limit(METRIC_limit_waiting);
 	p.direction = outbound ? OUTBOUND : INBOUND;
 	p.session = session_of(self, user, packet, outbound, session);
 	p.packet = packet_take(packet);
@@ -249,7 +257,7 @@ static bool make_room(struct shard *self, struct user *user)
 
 	if (!most || user->session_count < (uint64_t)most)
 		return true;
-	metric_inc(METRIC_limits_hit);
+	metric_limit(METRIC_limit_sessions);
 	if (user->class != CLASS_VISITOR)
 		return false;
 	while (user->session_count >= (uint64_t)most) {
@@ -511,6 +519,26 @@ static void on_shard_tick(struct shard *self, struct edge_signal *m UNUSED)
 	map_each(self->users.by_bare, retry, self);
 	custody_retry(&self->users, &self->out);
 	outbox_send(&self->out, self->server);
+}
+
+static void on_shard_pace(struct shard *self, struct edge_signal *m UNUSED)
+{
+	uint64_t now_ms = actor_now_ms(), next;
+	struct stanza *held;
+	struct session *s;
+
+	self->pacing = true; /* nobody else sends one meanwhile */
+	while ((s = pace_due(&self->users, now_ms, &held, &next))) {
+		struct packet packet = packet_make(held, s->full, NULL, 0);
+
+		take_in(self, s->user, &packet, true, s->handle);
+	}
+	self->pacing = next != 0;
+	if (next) {
+		struct edge_signal *pace = MSG_NEW(shard_pace, edge_signal);
+
+		actor_send_after(self->self, &pace, next - now_ms);
+	}
 }
 
 static void on_shard_save(struct shard *self, struct edge_signal *m UNUSED)
