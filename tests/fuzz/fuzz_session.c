@@ -25,7 +25,8 @@ static const char *const elements[] = {
 };
 
 static struct world *w;
-static struct client *client;
+static struct client *client, *left[ACTS + 1]; /* connections it opened and does not look at any more */
+static unsigned left_count;
 static bool websocket, bound;
 static unsigned delivered, settled; /* stanzas for the client; those whose fate was told */
 static unsigned written;            /* the last receipt that was told */
@@ -64,7 +65,7 @@ static void say_text(const char *text)
 static void arrive(void)
 {
 	if (client)
-		client_free(client);
+		left[left_count++] = client;
 	client = client_open(w, websocket ? CONFIG_COMPONENT_ws2s : CONFIG_COMPONENT_c2s, "127.0.0.1", 0);
 	bound = false;
 	if (websocket)
@@ -162,13 +163,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_answer(client_read(client));
 		check_log(world_log(w));
 	}
-	if (client->conn)
-		client_drop(client, CONN_END_CLOSED);
+	left[left_count++] = client;
+	client = NULL;
+	for (unsigned i = 0; i < left_count; i++)
+		if (left[i]->conn)
+			client_drop(left[i], CONN_END_CLOSED);
 	world_pass(w, 2000000); /* nobody is asleep any more */
 	check_log(world_log(w));
 	ASSERT(settled == delivered);
-	client_free(client);
-	client = NULL;
+	while (left_count)
+		client_free(left[--left_count]);
 	world_free(w);
 	return 0;
 }
