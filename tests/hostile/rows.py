@@ -327,7 +327,9 @@ def page():
            "%d rows: %d pass, %d do not apply, %d are not played yet." % (len(rows), *counts), "",
            "`SE` stream error, `ST` stanza error, `SF` login failure, `H` HTTP status, `B` BOSH condition, `WS` WebSocket "
            "close code, `CLOSE` end without a word, `OK` the stream goes on, `GOT`/`NOT` text in the answer or not, "
-           "`TO`/`NOTTO` text that reaches the victim or not; `//` between alternatives, the first one preferred.", "",
+           "`TO`/`NOTTO`/`ONCE` text that reaches the victim, not, once; `OLD` text on an earlier connection; `FAILED` stream management "
+           "refuses; `SAME` so many equal answers; `HIT` a metric that counts it; `UNTOUCHED` no connection to a port of ours; `//` "
+           "between alternatives, the first one preferred.", "",
            "| id | layer | input | expected | on | state |", "|---|---|---|---|---|---|"]
     for row in rows:
         notes = " (" + " ".join(row.get("note")) + ")" if row.get("note") else ""

@@ -26,6 +26,8 @@ class Steps:
     def prepare(self):
         self.before, self.previd, self.transcript, self.trap, self.trapped = [], "", None, None, []
         self.held = []
+        self.counted = {v: self.runner.gauge(v) for terms in self.row.alternatives(self.transport) for k, v in terms
+                        if k == "HIT"}
 
     # -- looking at what came in between ----------------------------------------------------------------------------
 
@@ -70,9 +72,16 @@ class Steps:
         return b"".join(getattr(client, "raw_text", b"") for client, *_ in self.before)
 
     def step_hold(self, count):
-        """So many further connections, open until the end of the attempt."""
+        """So many further connections, open until the end of the attempt; each is answered before the next is made, for
+        the workers accept in no order."""
+        self.put(language.header({}).encode())
+        self.step_got("features")
+        self.step_forget()
         for _ in range(min(int(count), MANY["HOLD"])):
-            self.held.append(self.plain_socket())
+            s = self.plain_socket()
+            s.sendall(language.header({}).encode())
+            assert s.recv(100)
+            self.held.append(s)
 
     def step_burst(self, count, least):
         """So many connections one after the other; at least so many are refused before a byte comes, and not the first."""
@@ -314,6 +323,8 @@ class Steps:
                                            for e in self.elements)
         if kind == "UNTOUCHED":
             return self.untouched()
+        if kind == "HIT":
+            return self.runner.gauge(value) > self.counted[value]
         raise AssertionError("no such outcome: %s" % kind)
 
     def close_more(self):
