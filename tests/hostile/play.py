@@ -453,10 +453,12 @@ class Attempt(Steps):
                 if all(self.holds(k, v) for k, v in terms):
                     return getattr(self.client, "fault", None)
             if time.monotonic() > end:
-                return "came: %s%s%s%s" % (self.text()[-500:] if self.client or self.answers else "nothing",
+                wrong = ["%s:%s" % (k, v) for k, v in choices[0] if not self.holds(k, v)]
+                to_victim = " the victim got %r" % self.victim_text()[-700:] if self.victim else ""
+                return "not %s; came: %s%s%s%s%s" % (" ".join(wrong), self.text()[-500:] if self.client or self.answers else "nothing",
                                            ", closed" if self.closed else ", open",
                                            ", code %s" % self.ws_code if self.ws_code else "",
-                                           ", condition %s" % self.condition if self.condition else "")
+                                           ", condition %s" % self.condition if self.condition else "", to_victim)
 
 
 def with_mode(cut, mode, act):
