@@ -248,6 +248,17 @@ enum delivery_resources user_resources(const struct users *u, const struct user 
 	return found;
 }
 
+bool user_must_be_here(const struct stanza *s)
+{
+	enum stanza_type type = stanza_type(s);
+
+	if (stanza_kind(s) == STANZA_IQ)
+		return type == STANZA_TYPE_RESULT || type == STANZA_TYPE_ERROR;
+	if (stanza_kind(s) == STANZA_PRESENCE)
+		return type < STANZA_TYPE_SUBSCRIBE || type > STANZA_TYPE_UNSUBSCRIBED;
+	return type == STANZA_TYPE_ERROR;
+}
+
 /* --- presence --- */
 
 /* RFC 6121 4.7.2.3: -128 to 127; what is no such number counts as 0. */

@@ -126,6 +126,8 @@ bool user_is_alive(const struct user *user); /* some session is */
  * visitors always, every bound session does: old widgets send no presence at all. */
 bool session_is_available(const struct users *u, const struct session *s);
 int session_priority(const struct users *u, const struct session *s);
+/* Of no use to somebody who is not here: a user is not even looked for in the store. */
+bool user_must_be_here(const struct stanza *s);
 enum delivery_resources user_resources(const struct users *u, const struct user *user);
 
 /* Reads an available or unavailable presence without `to`. */
