@@ -64,12 +64,23 @@ void loading_sort(struct loading *l)
 	}
 }
 
+/* A key may hold a line break, as an escape; the line that names it may not. */
+static void add_on_one_line(struct buf *out, const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			buf_addf(out, "\\x%02x", (unsigned char)*text);
+		else
+			buf_add(out, text, 1);
+}
+
 void config_problem_print(const struct config_problem *p, struct buf *out)
 {
 	buf_addf(out, "%s:", p->file ? p->file : "configuration");
 	if (p->line)
 		buf_addf(out, "%u:", p->line);
-	buf_addf(out, " %s: %s", p->severity == CONFIG_FATAL ? "error" : "warning", p->text);
+	buf_addf(out, " %s: ", p->severity == CONFIG_FATAL ? "error" : "warning");
+	add_on_one_line(out, p->text);
 }
 
 const struct config_raw *loading_find(const struct loading *l, const char *key)

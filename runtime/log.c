@@ -130,34 +130,42 @@ uint64_t log_dropped(void)
 	return n;
 }
 
-/* Bytes a terminal or a log reader could take for something else: C0, DEL, C1 (C2 80..9F), the line and paragraph
- * separators and bidirectional controls (E2 80 8E..8F, A8..AE; E2 81 A6..A9). */
-static size_t harmful_bytes(const unsigned char *p)
+/* The UTF-8 character at p: its bytes (1 to 4), and the character itself. A byte that is none: 1, and *c UINT32_MAX. */
+static size_t read_character(const unsigned char *p, uint32_t *c)
 {
-	if (*p < 0x20 || *p == 0x7f)
-		return 1;
-	if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
-		return 2;
-	if (p[0] == 0xe2 && p[1] == 0x80 && ((p[2] >= 0x8e && p[2] <= 0x8f) || (p[2] >= 0xa8 && p[2] <= 0xae)))
-		return 3;
-	if (p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9)
-		return 3;
-	return 0;
+	size_t n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
+	uint32_t value = n > 1 ? *p & (0xffu >> (n + 1)) : *p;
+
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80) /* the end of the text, too */
+			n = 0;
+		else
+			value = value << 6 | (p[i] & 0x3f);
+	}
+	if ((n == 3 && value < 0x800) || (n == 4 && (value < 0x10000 || value > 0x10ffff)) || (value >= 0xd800 && value <= 0xdfff))
+		n = 0;
+	*c = n ? value : UINT32_MAX;
+	return n ? n : 1;
+}
+
+/* What a terminal or a log reader could take for something else: bytes that are no text, C0, DEL, C1, line and paragraph
+ * separators, bidirectional controls, noncharacters. */
+static bool is_harmful(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x61c || (c >= 0x200e && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+	       (c >= 0x2066 && c <= 0x2069) || c == 0xfffe || c == 0xffff || c == UINT32_MAX;
 }
 
 static void append_escaped(char *out, size_t size, const char *text)
 {
 	size_t n = strlen(out);
 
-	for (const unsigned char *p = (const unsigned char *)text; *p && n + 16 < size;) {
-		size_t bad = harmful_bytes(p);
+	for (const unsigned char *p = (const unsigned char *)text; *p && n + 20 < size;) {
+		uint32_t c;
+		size_t length = read_character(p, &c);
 
-		if (bad == 0) {
-			out[n++] = (char)*p++;
-			continue;
-		}
-		for (; bad > 0; bad--, p++)
-			n += (size_t)snprintf(out + n, size - n, "\\x%02x", *p);
+		for (bool bad = is_harmful(c); length > 0; length--, p++)
+			n += bad ? (size_t)snprintf(out + n, size - n, "\\x%02x", *p) : (out[n] = (char)*p, 1u);
 	}
 	out[n] = '\n';
 	out[n + 1] = '\0';

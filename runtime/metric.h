@@ -27,6 +27,12 @@ static inline void metric_inc(enum metric m)
 {
 	metric_add(m, 1);
 }
+/* A limit refused, closed or slowed down something: counted by itself and in limits_hit. */
+static inline void metric_limit(enum metric m)
+{
+	metric_add(METRIC_limits_hit, 1);
+	metric_add(m, 1);
+}
 int64_t metric_read(enum metric m); /* sum over threads; any thread */
 
 struct buf;

@@ -183,7 +183,7 @@ static void close_oldest_left(struct desk *self)
 		struct conversation *c = CONTAINER_OF(it, struct conversation, place);
 
 		if (desk_can_close(c)) {
-			metric_inc(METRIC_limits_hit);
+			metric_limit(METRIC_limit_desk);
 			desk_close(self, c);
 			return;
 		}

@@ -86,7 +86,7 @@ static void refuse(struct desk *self, struct conversation *c, struct word *w, en
 	struct packet p = packet_make(stanza_ref(w->stanza), w->from, desk_host(self, c->visitor)->desk, 0);
 
 	if (status == STATUS_LIMIT)
-		metric_inc(METRIC_limits_hit);
+		metric_limit(METRIC_limit_desk);
 	else
 		LOG_ERROR("desk", "a message of %.*s could not be kept: %s", SPAN_FMT(jid_bare(c->visitor)),
 			  status_text(status));

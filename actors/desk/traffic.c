@@ -114,7 +114,7 @@ static void keep_word(struct desk *self, struct conversation *c, struct packet *
 	w = conversation_add_word(c, p->stanza, p->from, ++self->numbers, outside_wall_us(),
 				  (unsigned)self->server->conf->desk_waiting_max, &dropped);
 	if (!w) {
-		metric_inc(METRIC_limits_hit);
+		metric_limit(METRIC_limit_desk);
 		desk_bounce(self, p, STANZA_ERROR_RESOURCE_CONSTRAINT,
 			    "留言已满，请稍后再试 / too many messages are waiting already");
 		return;

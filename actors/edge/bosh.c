@@ -246,7 +246,7 @@ static void process(struct bosh_session *b, struct exchange *x)
 		return;
 	}
 	if (!calm) {
-		metric_inc(METRIC_limits_hit);
+		metric_limit(METRIC_limit_bosh_polls);
 		bosh_session_over(b, CLOSE_ERROR, "policy-violation", NULL);
 		return;
 	}
@@ -335,7 +335,7 @@ static bool beyond_window(struct bosh_session *b, struct exchange *x)
 	if (ahead > b->window + BROWSER_CONNECTIONS) {
 		refuse_and_end(b, x, "item-not-found"); /* XEP-0124 14: no number of this session */
 	} else if (ahead > b->window || too_many_at_once(b, x)) {
-		metric_inc(METRIC_limits_hit);
+		metric_limit(METRIC_limit_bosh_requests);
 		refuse_and_end(b, x, "policy-violation");
 	} else {
 		return false;
@@ -435,7 +435,8 @@ static enum stream_error parse(struct edge *e, const struct regime *r, struct sp
 
 static void refuse_body(struct exchange *x, enum stream_error error)
 {
-	metric_add(METRIC_limits_hit, error == STREAM_ERROR_POLICY_VIOLATION);
+	if (error == STREAM_ERROR_POLICY_VIOLATION)
+		metric_limit(METRIC_limit_policy);
 	bosh_refuse(x, error == STREAM_ERROR_POLICY_VIOLATION ? "policy-violation" : "bad-request");
 }
 

@@ -481,7 +481,7 @@ struct bosh_session *bosh_session_new(struct edge *e, struct exchange *x, const 
 	struct bosh_session *b;
 
 	if (!throttle_take(e->shared->throttle, THROTTLE_BOSH, peer)) {
-		metric_inc(METRIC_limits_hit);
+		metric_limit(METRIC_limit_bosh_sessions);
 		return NULL;
 	}
 	metric_inc(METRIC_bosh_sessions);

@@ -15,7 +15,6 @@ static void refuse(int fd, const struct address *peer)
 	char text[ADDRESS_TEXT_MAX];
 
 	metric_inc(METRIC_connections_refused);
-	metric_inc(METRIC_limits_hit);
 	address_text(peer, text);
 	LOG_DEBUG("edge", "connection refused, its address has too many: %s", text);
 	if (fd >= 0)
@@ -26,11 +25,18 @@ static bool admit(struct edge *e, const struct address *peer)
 {
 	struct throttle *t = e->shared->throttle;
 
-	if (e->stopping || !throttle_connection(t, peer, actor_now_ms()) || !throttle_take(t, THROTTLE_OPEN, peer))
+	if (e->stopping)
 		return false;
-	if (throttle_take(t, THROTTLE_UNAUTH, peer))
-		return true;
-	throttle_release(t, THROTTLE_OPEN, peer);
+	if (!throttle_connection(t, peer, actor_now_ms())) {
+		metric_limit(METRIC_limit_connection_rate);
+		return false;
+	}
+	if (throttle_take(t, THROTTLE_OPEN, peer)) {
+		if (throttle_take(t, THROTTLE_UNAUTH, peer))
+			return true;
+		throttle_release(t, THROTTLE_OPEN, peer);
+	}
+	metric_limit(METRIC_limit_connections);
 	return false;
 }
 
@@ -45,7 +51,7 @@ static void make_room(struct edge *e)
 		struct edge_connection *oldest =
 			CONTAINER_OF(e->unauthenticated.next, struct edge_connection, unauthenticated);
 
-		metric_inc(METRIC_limits_hit);
+		metric_limit(METRIC_limit_unauthenticated);
 		oldest->kind->events->on_end(oldest, CONN_END_CLOSED);
 	}
 }
@@ -128,7 +134,7 @@ bool connection_expects_login(struct edge_connection *c)
 	if (c->counts_unauthenticated)
 		return true;
 	if (!throttle_take(e->shared->throttle, THROTTLE_UNAUTH, conn_peer(c->conn))) {
-		metric_inc(METRIC_limits_hit);
+		metric_limit(METRIC_limit_connections);
 		return false;
 	}
 	c->counts_unauthenticated = true;

@@ -52,7 +52,7 @@ static void request_timeout(struct http_conn *h)
 {
 	struct exchange *x = exchange_new(h);
 
-	metric_inc(METRIC_limits_hit);
+	metric_limit(METRIC_limit_http);
 	exchange_answer_last(x, 408, NULL, SPAN_NONE, SPAN_NONE);
 }
 
@@ -249,7 +249,7 @@ static enum reading read_request(struct http_conn *h, struct span bytes, size_t 
 		return READ_ON;
 	case HTTP_REFUSED:
 		h->received = 0;
-		metric_inc(METRIC_limits_hit);
+		metric_limit(METRIC_limit_http);
 		exchange_answer_last(exchange_new(h), status, NULL, SPAN_NONE, SPAN_NONE);
 		return READ_LATER;
 	case HTTP_DONE:
@@ -304,7 +304,7 @@ static void on_sent(void *ctx, uint64_t sent UNUSED)
 static void on_end(void *ctx, enum conn_end why)
 {
 	if (why == CONN_END_STALLED)
-		metric_inc(METRIC_limits_hit);
+		metric_limit(METRIC_limit_output);
 	connection_free(ctx);
 }
 

@@ -236,7 +236,7 @@ static void anonymous(struct stream *s)
 	char local[VISITOR_LOCAL_MAX];
 
 	if (!throttle_take(e->shared->throttle, THROTTLE_ANONYMOUS, &s->peer)) {
-		metric_inc(METRIC_limits_hit);
+		metric_limit(METRIC_limit_anonymous);
 		refuse(s, SASL_FAIL_TEMPORARY);
 		return;
 	}
@@ -281,7 +281,7 @@ static bool is_barred(struct stream *s)
 	l->barred = throttle_refuses(s->edge->shared->throttle, &s->peer, jid_bare(l->sasl.user), actor_now_ms());
 	if (!l->barred)
 		return false;
-	metric_inc(METRIC_limits_hit);
+	metric_limit(METRIC_limit_login_failures);
 	refuse(s, SASL_FAIL_NOT_AUTHORIZED);
 	return true;
 }
@@ -496,6 +496,7 @@ void login_due(struct stream *s, uint64_t now_ms)
 	struct login *l = s->login;
 
 	if (l->bind_by_ms && now_ms >= l->bind_by_ms) {
+		metric_limit(METRIC_limit_login_time);
 		stream_fail(s, STREAM_ERROR_CONNECTION_TIMEOUT, NULL);
 		return;
 	}

@@ -407,7 +407,7 @@ static void refuse_too_big(struct stream *s, const struct stanza *head)
 {
 	struct jid *to = stanza_to(head).p ? jid_parse(stanza_to(head)) : NULL;
 
-	metric_inc(METRIC_limits_hit);
+	metric_limit(METRIC_limit_stanza);
 	send_error(s, stanza_make_too_big(xml_pool_builder(s->edge->pool), head, to ? jid_full(to) : SPAN_NONE,
 					  jid_full(s->full), s->regime->xml.stanza_bytes));
 	jid_unref(to);

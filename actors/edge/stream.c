@@ -158,6 +158,8 @@ void stream_check_flow(struct stream *s)
 
 	if (!wait || s->phase == STREAM_CLOSING)
 		return;
+	if (!s->flow_until_ms)
+		metric_limit(METRIC_limit_flow);
 	s->flow_until_ms = now + wait;
 	stream_pause(s, STREAM_PAUSE_FLOW);
 	stream_rearm(s);
@@ -386,8 +388,10 @@ static void fail(struct stream *s, enum stream_error error, const char *text, co
 		s->ops->close(s, error, NULL);
 	} else {
 		metric_inc(METRIC_stream_errors);
-		if (error == STREAM_ERROR_POLICY_VIOLATION || error == STREAM_ERROR_RESOURCE_CONSTRAINT)
-			metric_inc(METRIC_limits_hit);
+		if (error == STREAM_ERROR_POLICY_VIOLATION)
+			metric_limit(METRIC_limit_policy);
+		else if (error == STREAM_ERROR_RESOURCE_CONSTRAINT)
+			metric_limit(METRIC_limit_resources);
 		address_text(&s->peer, peer);
 		LOG_DEBUG("edge", "stream of %s (%s) ends: %s", s->full ? s->full->text : "nobody", peer,
 			  stream_error_text(error));

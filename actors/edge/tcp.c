@@ -133,7 +133,7 @@ static void on_end(void *ctx, enum conn_end why)
 	struct tcp *t = of_connection(ctx);
 
 	if (why == CONN_END_STALLED)
-		metric_inc(METRIC_limits_hit);
+		metric_limit(METRIC_limit_output);
 	sm_sleep(&t->s, CLOSE_SOCKET_LOST);
 	stream_gone(&t->s, CLOSE_SOCKET_LOST);
 	connection_free(&t->c);

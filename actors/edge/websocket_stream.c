@@ -14,6 +14,7 @@
 
 #define PINGS_UNANSWERED_MAX 2
 #define CLOSE_NORMAL 1000
+#define CLOSE_POLICY 1008
 #define CLOSE_TOO_BIG 1009
 #define SCRATCH_KEEP 65536
 #define VERSION_HEADER "Sec-WebSocket-Version: 13\r\n"
@@ -100,6 +101,8 @@ static void on_close(void *ctx, int code)
 {
 	struct ws *w = ctx;
 
+	if (code == CLOSE_POLICY || code == CLOSE_TOO_BIG)
+		metric_limit(METRIC_limit_websocket);
 	/* A page that is left closes the socket without <close/>: for the desk that is a lost line. Not so when one side got
 	 * what is too big for it: a resumed session would bring the same again. */
 	if (code != CLOSE_TOO_BIG)
@@ -143,7 +146,7 @@ static void on_end(void *ctx, enum conn_end why)
 	struct ws *w = of_connection(ctx);
 
 	if (why == CONN_END_STALLED)
-		metric_inc(METRIC_limits_hit);
+		metric_limit(METRIC_limit_output);
 	sm_sleep(&w->s, CLOSE_SOCKET_LOST);
 	stream_gone(&w->s, CLOSE_SOCKET_LOST);
 	connection_free(&w->c);

@@ -143,7 +143,7 @@ struct roster_item *contacts_get(struct passage *p, struct jid *contact)
 		return i;
 	/* As many again for requests of strangers, which clients see as requests and not as items. */
 	if (most && p->user->items.count >= 2 * (uint64_t)most) {
-		metric_inc(METRIC_limits_hit);
+		metric_limit(METRIC_limit_roster);
 		return NULL;
 	}
 	return open_item(p->user, roster_item_new(contact));

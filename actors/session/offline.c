@@ -303,7 +303,7 @@ bool offline_hold(struct passage *p)
 	if (!f || !f->more)
 		return false;
 	if (f->held_count >= HELD_MAX) {
-		metric_inc(METRIC_limits_hit);
+		metric_limit(METRIC_limit_waiting);
 		passage_refuse(p, STANZA_ERROR_RESOURCE_CONSTRAINT, NULL);
 		return true;
 	}

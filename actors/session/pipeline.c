@@ -1,6 +1,7 @@
 #include "actors/session/pipeline.h"
 
 #include "actors/desk/desk.h"
+#include "actors/session/recipients.h"
 #include "actors/session/resent.h"
 #include "actors/session/sanitise.h"
 #include "runtime/log.h"
@@ -249,6 +250,8 @@ static enum xep_verdict run_outbound(struct passage *p)
 	v = sanitise(p);
 	if (v == XEP_PASS)
 		v = run_phase(p, PHASE_GATE);
+	if (v == XEP_PASS && !recipients_allow(p))
+		v = XEP_REFUSED;
 	if (v == XEP_PASS && p->target != TARGET_OTHER && is_request(p->packet.stanza))
 		v = run_claims(p);
 	if (v == XEP_PASS)

@@ -15,6 +15,7 @@
 #include "actors/session/custody.h"
 #include "actors/session/desk_link.h"
 #include "actors/session/offline.h"
+#include "actors/session/pace.h"
 #include "actors/session/pipeline.h"
 #include "actors/session/resent.h"
 #include "runtime/log.h"
@@ -36,6 +37,7 @@ struct shard {
 	struct resent *resent;
 	bool ticking; /* a SHARD_TICK is on its way */
 	bool saving;  /* so is a SHARD_SAVE */
+	bool pacing;  /* and a SHARD_PACE */
 };
 
 /* --- passages --- */
@@ -133,20 +135,24 @@ static void run_waiting(struct shard *self, struct user *user)
 		forget_bad_news(user);
 }
 
+/* One signal of each kind is on its way at most: *sent says so. */
+#define SIGNAL_LATER(self, kind, sent, ms) \
+	do { \
+		struct edge_signal *signal_ = MSG_NEW(kind, edge_signal); \
+		*(sent) = true; \
+		actor_send_after((self)->self, &signal_, ms); \
+	} while (0)
+
 static void wake_later(struct shard *self, struct user *user)
 {
-	if ((offline_is_failed(user) || !list_empty(&self->users.failed)) && !self->ticking) {
-		struct edge_signal *tick = MSG_NEW(shard_tick, edge_signal);
+	const struct config *conf = self->server->conf;
 
-		self->ticking = true;
-		actor_send_after(self->self, &tick, RETRY_MS);
-	}
-	if (!list_empty(&self->users.unsaved) && !self->saving) {
-		struct edge_signal *save = MSG_NEW(shard_save, edge_signal);
-
-		self->saving = true;
-		actor_send_after(self->self, &save, (uint64_t)self->server->conf->durability_delay);
-	}
+	if ((offline_is_failed(user) || !list_empty(&self->users.failed)) && !self->ticking)
+		SIGNAL_LATER(self, shard_tick, &self->ticking, RETRY_MS);
+	if (!list_empty(&self->users.paced) && !self->pacing)
+		SIGNAL_LATER(self, shard_pace, &self->pacing, 1000 / (uint64_t)conf->limit_presence_rate);
+	if (!list_empty(&self->users.unsaved) && !self->saving)
+		SIGNAL_LATER(self, shard_save, &self->saving, (uint64_t)conf->durability_delay);
 }
 
 /* The end of every handler: runs what can run, sends what was decided, frees a user that nothing keeps. */
@@ -164,7 +170,7 @@ static void turn_away(struct shard *self, struct user *user, struct packet *pack
 {
 	struct passage p = passage_of(self, user, NULL);
 
-	metric_inc(METRIC_limits_hit);
+	metric_limit(METRIC_limit_waiting);
 	p.direction = outbound ? OUTBOUND : INBOUND;
 	p.session = session_of(self, user, packet, outbound, session);
 	p.packet = packet_take(packet);
@@ -249,7 +255,7 @@ static bool make_room(struct shard *self, struct user *user)
 
 	if (!most || user->session_count < (uint64_t)most)
 		return true;
-	metric_inc(METRIC_limits_hit);
+	metric_limit(METRIC_limit_sessions);
 	if (user->class != CLASS_VISITOR)
 		return false;
 	while (user->session_count >= (uint64_t)most) {
@@ -386,18 +392,6 @@ static void serve(struct shard *self, struct packet *packet)
 	outbox_send(&self->out, self->server);
 }
 
-/* Of no use to somebody who is not here: a user is not even looked for in the store. */
-static bool needs_somebody(const struct stanza *s)
-{
-	enum stanza_type type = stanza_type(s);
-
-	if (stanza_kind(s) == STANZA_IQ)
-		return type == STANZA_TYPE_RESULT || type == STANZA_TYPE_ERROR;
-	if (stanza_kind(s) == STANZA_PRESENCE)
-		return type < STANZA_TYPE_SUBSCRIBE || type > STANZA_TYPE_UNSUBSCRIBED;
-	return type == STANZA_TYPE_ERROR;
-}
-
 static void receive(struct shard *self, struct packet *packet)
 {
 	struct user *user;
@@ -407,7 +401,7 @@ static void receive(struct shard *self, struct packet *packet)
 		return;
 	}
 	user = users_find(&self->users, packet->to);
-	if (!user && needs_somebody(packet->stanza)) {
+	if (!user && user_must_be_here(packet->stanza)) {
 		if (stanza_kind(packet->stanza) == STANZA_MESSAGE)
 			resent_forget(self->resent, packet->to, packet->stanza); /* its sender may try again when it is back */
 		return;
@@ -424,7 +418,7 @@ static void on_shard_undelivered(struct shard *self, struct packet_msg *m)
 {
 	struct session *s = users_session(&self->users, m->session);
 
-	if (!m->packet.to || (stanza_kind(m->packet.stanza) != STANZA_MESSAGE && needs_somebody(m->packet.stanza)))
+	if (!m->packet.to || (stanza_kind(m->packet.stanza) != STANZA_MESSAGE && user_must_be_here(m->packet.stanza)))
 		return;
 	m->packet.flags |= PACKET_RETURNED;
 	if (s) /* bound for a moment yet: its SHARD_CLOSED is next */
@@ -513,16 +507,29 @@ static void on_shard_tick(struct shard *self, struct edge_signal *m UNUSED)
 	outbox_send(&self->out, self->server);
 }
 
+static void on_shard_pace(struct shard *self, struct edge_signal *m UNUSED)
+{
+	uint64_t now_ms = actor_now_ms(), next;
+	struct stanza *held;
+	struct session *s;
+
+	while ((s = pace_due(&self->users, now_ms, &held, &next))) {
+		struct packet packet = packet_make(held, s->full, NULL, 0);
+
+		take_in(self, s->user, &packet, true, s->handle);
+	}
+	self->pacing = false;
+	if (next)
+		SIGNAL_LATER(self, shard_pace, &self->pacing, next - now_ms);
+}
+
 static void on_shard_save(struct shard *self, struct edge_signal *m UNUSED)
 {
 	uint64_t now_ms = actor_now_ms(), next = custody_save_due(&self->users, &self->out, now_ms);
 
-	self->saving = next != 0;
-	if (next) {
-		struct edge_signal *save = MSG_NEW(shard_save, edge_signal);
-
-		actor_send_after(self->self, &save, next - now_ms);
-	}
+	self->saving = false;
+	if (next)
+		SIGNAL_LATER(self, shard_save, &self->saving, next - now_ms);
 	outbox_send(&self->out, self->server);
 }
 

@@ -84,6 +84,7 @@ void shard_removed_drop(struct msg *m);
 	  "The desk changes a roster's visitor entry.") \
 	M(SHARD_REMOVED, shard_removed, shard_removed, shard_removed_drop, "An account was removed: its sessions end.") \
 	M(SHARD_TICK, shard_tick, edge_signal, NULL, "Housekeeping; sent by the shard to itself.") \
+	M(SHARD_PACE, shard_pace, edge_signal, NULL, "Presence that waited for its turn may go on.") \
 	M(SHARD_SAVE, shard_save, edge_signal, NULL, "Messages no client has acknowledged are due to be stored.")
 MSG_DECLARE(shard, SHARD_PROTOCOL)
 

@@ -9,6 +9,8 @@
 #include "actors/session/contacts.h"
 #include "actors/session/custody.h"
 #include "actors/session/offline.h"
+#include "actors/session/pace.h"
+#include "actors/session/recipients.h"
 
 #define NO_SLOT UINT32_MAX
 
@@ -17,6 +19,7 @@ void users_init(struct users *u, const struct server *server)
 	*u = (struct users){ .server = server, .by_bare = map_new(), .custodies = map_new(), .first_free = NO_SLOT };
 	list_init(&u->unsaved);
 	list_init(&u->failed);
+	list_init(&u->paced);
 }
 
 /* --- users --- */
@@ -58,6 +61,7 @@ static void free_user(struct user *user)
 		waiting_free(CONTAINER_OF(link, struct waiting, link));
 	contacts_end(user);
 	offline_free(user);
+	recipients_free(user->recipients);
 	jid_unref(user->told_best);
 	jid_unref(user->bare);
 	free(user);
@@ -144,6 +148,7 @@ struct session *session_open(struct users *u, struct user *user, struct jid *ful
 	s->client = bind->link;
 	s->transport = bind->transport;
 	s->alive = true;
+	list_init(&s->paced);
 	s->handle = take_slot(u, s);
 	list_push_back(&user->sessions, &s->link);
 	user->session_count++;
@@ -156,6 +161,7 @@ struct session *session_open(struct users *u, struct user *user, struct jid *ful
 void session_unlink(struct users *u, struct session *s)
 {
 	list_remove(&s->link);
+	pace_forget(s);
 	s->user->session_count--;
 	give_slot(u, s->handle);
 	metric_add(METRIC_sessions_open, -1);
@@ -240,6 +246,17 @@ enum delivery_resources user_resources(const struct users *u, const struct user 
 		found = DELIVERY_NEGATIVE;
 	}
 	return found;
+}
+
+bool user_must_be_here(const struct stanza *s)
+{
+	enum stanza_type type = stanza_type(s);
+
+	if (stanza_kind(s) == STANZA_IQ)
+		return type == STANZA_TYPE_RESULT || type == STANZA_TYPE_ERROR;
+	if (stanza_kind(s) == STANZA_PRESENCE)
+		return type < STANZA_TYPE_SUBSCRIBE || type > STANZA_TYPE_UNSUBSCRIBED;
+	return type == STANZA_TYPE_ERROR;
 }
 
 /* --- presence --- */

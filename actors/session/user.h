@@ -9,6 +9,7 @@
 #include "xmpp/rules/roster_list.h"
 
 struct offline_flush; /* offline.c */
+struct recipients;    /* recipients.c */
 
 /* Directed presences that are remembered until the session ends (RFC 6121 4.6.3); beyond it the first is forgotten. */
 #define SESSION_DIRECTED_MAX 1000u
@@ -33,6 +34,9 @@ struct session {
 	struct stanza *presence;  /* last available one, counted; NULL = none sent or unavailable */
 	struct jid **directed;    /* full or bare JIDs that got directed presence, counted */
 	unsigned directed_count;
+	struct list paced;        /* in users->paced while held_presence is there (pace.h) */
+	struct stanza *held_presence; /* the next one, counted; NULL = none */
+	uint64_t paced_us;
 };
 
 enum user_fact { /* what must be asked of the store */
@@ -72,6 +76,7 @@ struct user {
 	unsigned listed;      /* items clients see */
 	struct offline_flush *flush; /* offline messages on their way to a session; NULL = none */
 	struct jid *told_best; /* what the pool was told last, counted */
+	struct recipients *recipients; /* NULL: wrote to nobody yet */
 };
 
 struct session_slot {
@@ -89,6 +94,7 @@ struct users {
 	uint64_t last_us;  /* when the last one was opened */
 	struct map *custodies; /* by receipt */
 	struct list unsaved, failed; /* of struct custody: those due to be written first, and those the store could not write */
+	struct list paced; /* of struct session: a presence waits */
 	uint64_t pushes;   /* counts roster pushes, for their ids */
 };
 
@@ -120,6 +126,8 @@ bool user_is_alive(const struct user *user); /* some session is */
  * visitors always, every bound session does: old widgets send no presence at all. */
 bool session_is_available(const struct users *u, const struct session *s);
 int session_priority(const struct users *u, const struct session *s);
+/* Of no use to somebody who is not here: a user is not even looked for in the store. */
+bool user_must_be_here(const struct stanza *s);
 enum delivery_resources user_resources(const struct users *u, const struct user *user);
 
 /* Reads an available or unavailable presence without `to`. */

@@ -299,6 +299,7 @@ static void on_acceptable(struct ev_loop *loop, ev_io *w, int events)
 		}
 		if (over_rate(l)) {
 			metric_inc(METRIC_connections_refused);
+			metric_limit(METRIC_limit_accepts);
 			warn(l, "more new connections per second than --new-connections-throttling allows");
 			close(fd);
 			continue;

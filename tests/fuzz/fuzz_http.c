@@ -1,4 +1,4 @@
-/* A request reads the same whole and byte by byte: same verdict, same length, same body. */
+/* dict http: A request reads the same whole and byte by byte: same verdict, same length, same body. */
 #include <stdlib.h>
 
 #include "runtime/io/http.h"

@@ -1,4 +1,4 @@
-/* A JID that was accepted is accepted again and stays as it is, and jid_parse, which has a fast path, says the same as jid_make,
+/* dict xmpp: A JID that was accepted is accepted again and stays as it is, and jid_parse, which has a fast path, says the same as jid_make,
  * which has none. */
 #include "xmpp/datetime.h"
 #include "xmpp/jid.h"

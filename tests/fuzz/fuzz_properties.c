@@ -1,4 +1,4 @@
-/* Any bytes are a property file. */
+/* dict config: Any bytes are a property file. */
 #include <stdlib.h>
 
 #include "conf/properties.h"

@@ -1,4 +1,4 @@
-/* Whatever the parser accepts, the writer writes so that the parser reads the same again. And what quick.c reads it reads as
+/* dict xmpp: Whatever the parser accepts, the writer writes so that the parser reads the same again. And what quick.c reads it reads as
  * expat would: a document is parsed by both; a stream is read twice, once under a header with a prefix of its own, whose elements
  * quick leaves to expat; a header is read as a whole and in two pieces. First byte: how the rest is cut. */
 #include <stdlib.h>

@@ -17,13 +17,12 @@ import xml.etree.ElementTree as ET
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from client import BIND, CLIENT, ENDED, SASL, STREAM, TLS, Bosh, Tcp, WebSocket, unverified  # noqa: E402
 import rows as language  # noqa: E402
+from steps import PASSWORD, PATIENCE, Steps  # noqa: E402
 
 STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 STREAMS = "urn:ietf:params:xml:ns:xmpp-streams"
-PASSWORD = "s3cr3t-Pw"
 CLOSING = (400, 408, 413, 414, 431, 501, 505)  # after these the connection must end
 SMALL = 20000    # beyond it `byte` sends the first and last 500 bytes one by one, the middle whole
-PATIENCE = float(os.environ.get("HOSTILE_PATIENCE", "1"))  # a sanitizer build is given more time
 
 
 class Cut:
@@ -112,7 +111,7 @@ class Stream(Tcp):
                     self.fault = "our answer is not well-formed: %s: %r" % (error, self.raw_text[-300:])
 
 
-class Attempt:
+class Attempt(Steps):
     def __init__(self, runner, row, transport, nodes, mode, seed):
         self.runner, self.row, self.transport, self.nodes, self.mode = runner, row, transport, nodes, mode
         self.server = runner.server
@@ -122,8 +121,9 @@ class Attempt:
         self.victim, self.sid, self.rid, self.nonce = None, "", 0, b""
         self.ws_code, self.condition, self.answers = None, None, b""
         self.client = self.socket = None
-        self.broken = threading.Event()
+        self.broken, self.answering = threading.Event(), threading.Lock()
         self.posts = []
+        self.prepare()
 
     # -- connecting ----------------------------------------------------------------------------------------------
 
@@ -154,19 +154,20 @@ class Attempt:
         if t == "https":
             inner = unverified().wrap_socket(inner, server_hostname="localhost")
         self.socket = Cut(inner, self.random)
-        self.reader = threading.Thread(target=self.read_raw, daemon=True)
+        self.reader = threading.Thread(target=self.read_raw, args=(self.socket, self.broken), daemon=True)
         self.reader.start()
 
-    def read_raw(self):
+    def read_raw(self, cut, broken):
         while True:
             try:
-                data = self.socket.recv(65536)
+                data = cut.recv(65536)
             except OSError:
                 data = b""
             if not data:
-                self.broken.set()
+                broken.set()
                 return
-            self.answers += data
+            with self.answering:
+                self.answers += data
 
     # -- sending -------------------------------------------------------------------------------------------------
 
@@ -327,6 +328,7 @@ class Attempt:
             self.victim.socket = Cut(self.victim.socket, self.random)
             assert self.victim.log_in("bob", PASSWORD) is None
             self.victim.send("<presence/>")
+            self.victim.expect(lambda e: e.get("from") == self.victim.jid, "its own presence", 10 * PATIENCE)
         return self.victim.jid
 
     def gather(self, timeout):
@@ -378,6 +380,7 @@ class Attempt:
 
     def close(self):
         self.gather(0)
+        self.close_more()
         for owner in (self, self.client, self.victim):
             s = getattr(owner, "socket", None)
             if not s:
@@ -436,7 +439,7 @@ class Attempt:
             return value.replace("$ID", self.id).encode() in self.victim_text()
         if kind == "NOTTO":
             return value.replace("$ID", self.id).encode() not in self.victim_text()
-        raise AssertionError("no such outcome: %s" % kind)
+        return self.more_holds(kind, value)
 
     def judge(self):
         """Waits until an alternative holds; returns what went wrong, or None."""
@@ -450,10 +453,12 @@ class Attempt:
                 if all(self.holds(k, v) for k, v in terms):
                     return getattr(self.client, "fault", None)
             if time.monotonic() > end:
-                return "came: %s%s%s%s" % (self.text()[-500:] if self.client or self.answers else "nothing",
+                wrong = ["%s:%s" % (k, v) for k, v in choices[0] if not self.holds(k, v)]
+                to_victim = " the victim got %r" % self.victim_text()[-700:] if self.victim else ""
+                return "not %s; came: %s%s%s%s%s" % (" ".join(wrong), self.text()[-500:] if self.client or self.answers else "nothing",
                                            ", closed" if self.closed else ", open",
                                            ", code %s" % self.ws_code if self.ws_code else "",
-                                           ", condition %s" % self.condition if self.condition else "")
+                                           ", condition %s" % self.condition if self.condition else "", to_victim)
 
 
 def with_mode(cut, mode, act):

@@ -10,12 +10,14 @@ A file starts with `option KEY=VALUE` lines (for init.properties of its server),
 
 Other keys: `modes whole` (instead of whole, byte, random), `times 200` (so many connections that do not wait for an
 answer), `within 8` (seconds, instead of 5), `alone` (no other row at the same time), `from 127.0.0.9` (source address),
-`apart REASON` (the row does not apply to this server), `later REASON` (not played yet).
+`unit edge/sm: h_wraps` (played by that unit test, which must exist), `apart REASON` (the row does not apply to this server),
+`later REASON` (not played yet). An option of a file stands in place of the same one of the runner.
 
 `send` is text with \\x00 \\r \\n \\t \\0 \\\\ \\s (a space) escapes; spaces at its ends do not count. $NAME and $NAME(a,b) are
-macros: those in VALUES below give bytes, all others are steps of the attempt (play.Attempt.step_*).
+macros: those in VALUES below give bytes, all others are steps of the attempt (step_* in play.py and steps.py).
 """
 import base64
+import hashlib
 import json
 import os
 import random
@@ -42,7 +44,7 @@ class Row:
 
     @property
     def played(self):
-        return "apart" not in self.keys and "later" not in self.keys
+        return not {"apart", "later", "unit"} & self.keys.keys()
 
     def alternatives(self, transport):
         return self.expect.get(transport, self.expect.get("", []))
@@ -90,8 +92,19 @@ def put(row, key, value, where):
     elif key.startswith("expect"):
         row.expect[key[7:]] = alternatives(value)
     else:
-        assert key in ("on", "modes", "times", "within", "alone", "from", "apart", "later"), "%s: %s?" % (where, key)
+        assert key in ("on", "modes", "times", "within", "alone", "from", "unit", "apart", "later"), "%s: %s?" % (where, key)
+        assert key != "unit" or unit_exists(value), "%s: no unit test %s" % (where, value)
         row.keys[key] = value
+
+
+def unit_exists(name):
+    """`actors/edge/sm: h_wraps` names a function of tests/unit/actors/edge/sm.c"""
+    path, _, test = name.partition(": ")
+    try:
+        with open(os.path.join(HERE, "..", "unit", path + ".c"), encoding="utf-8") as text:
+            return "\nstatic void %s(void **state" % test in text.read()
+    except OSError:
+        return False
 
 
 # -- the language ----------------------------------------------------------------------------------------------------
@@ -198,6 +211,16 @@ def hello(attempt, options=b""):
     return out.read()
 
 
+def big_hello(_, kind):
+    """$BIG(extensions): a ClientHello with 64 KiB of extensions; $BIG(suites): one with 1,000 suites, none of them known."""
+    suites = struct.pack(">H", 2000) + b"\x5a\x5a" * 1000 if kind == b"suites" else struct.pack(">H", 2) + b"\x13\x01"
+    extensions = b"".join(struct.pack(">HH", 0x7a00 + i, 1000) + bytes(1000) for i in range(65)) if kind == b"extensions" else b""
+    hello = b"\x03\x03" + bytes(32) + b"\0" + suites + b"\x01\0" + struct.pack(">H", len(extensions)) + extensions
+    message = b"\x01" + struct.pack(">I", len(hello))[1:] + hello
+    return b"".join(b"\x16\x03\x01" + struct.pack(">H", len(part)) + part
+                    for part in (message[i:i + 16384] for i in range(0, len(message), 16384)))
+
+
 def header(attributes):
     text = {"to": "localhost", "version": "1.0", "xmlns": "jabber:client", "xmlns:stream": STREAM, **attributes}
     return "<?xml version='1.0'?><stream:stream" + "".join(" %s='%s'" % kv for kv in text.items() if kv[1] != "-") + ">"
@@ -260,8 +283,12 @@ VALUES = {
     "RID": lambda a, n=b"0": b"%d" % (a.rid + int(n)),
     "VICTIM": lambda a: a.victim_jid().encode(),
     "NONCE": lambda a: a.nonce,
+    "SHA1": lambda a, x: hashlib.sha1(x).hexdigest().encode(),
+    "PREVID": lambda a: a.previd.encode(),
+    "TRAP": lambda a: b"%d" % a.trap.getsockname()[1],
+    "BIG": big_hello,
 }
-ARITY.update(COUNT=3, GET=1)
+ARITY.update(COUNT=3, GET=1, BURST=2, CROWD=2, RACE=2, SCRAM=3, SHAPE=2, BIG=1, SLOW=2)
 
 
 # -- the page --------------------------------------------------------------------------------------------------------
@@ -279,6 +306,8 @@ def state(row):
         return "does not apply: " + row.get("apart")
     if "later" in row.keys:
         return "not played yet: " + row.get("later")
+    if "unit" in row.keys:
+        return "passes as unit test `%s`" % row.get("unit")
     return "passes"
 
 
@@ -298,7 +327,9 @@ def page():
            "%d rows: %d pass, %d do not apply, %d are not played yet." % (len(rows), *counts), "",
            "`SE` stream error, `ST` stanza error, `SF` login failure, `H` HTTP status, `B` BOSH condition, `WS` WebSocket "
            "close code, `CLOSE` end without a word, `OK` the stream goes on, `GOT`/`NOT` text in the answer or not, "
-           "`TO`/`NOTTO` text that reaches the victim or not; `//` between alternatives, the first one preferred.", "",
+           "`TO`/`NOTTO`/`ONCE` text that reaches the victim, not, once; `OLD` text on an earlier connection; `FAILED` stream management "
+           "refuses; `SAME` so many equal answers; `HIT` a metric that counts it; `UNTOUCHED` no connection to a port of ours; `//` "
+           "between alternatives, the first one preferred.", "",
            "| id | layer | input | expected | on | state |", "|---|---|---|---|---|---|"]
     for row in rows:
         notes = " (" + " ".join(row.get("note")) + ")" if row.get("note") else ""

@@ -259,7 +259,8 @@ class WebSocket(Client):
         self.head = head.decode()
         assert " 101 " in self.head.split("\r\n")[0], self.head
         self.socket.settimeout(None)
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def frame(self, payload, opcode=1, fin=True, mask=True):
         n = len(payload)

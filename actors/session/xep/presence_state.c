@@ -4,6 +4,7 @@
  * Deviation from 4.3.2: a probe by somebody who may not know, or of somebody who is not there, is not answered at
  * all. So the two look alike, and nothing has to be loaded for users who are offline. */
 #include "actors/session/contacts.h"
+#include "actors/session/pace.h"
 
 #define PRESENCE_FLAGS (PACKET_SERVER | PACKET_NO_STORE)
 
@@ -113,6 +114,8 @@ static enum xep_verdict own_presence(struct passage *p)
 	}
 	if (!passage_knows_roster(p))
 		return XEP_WAIT;
+	if (pace_holds(p))
+		return XEP_DONE;
 	if (!p->session && !available)
 		withdraw_late(p);
 	else if (p->session && available)

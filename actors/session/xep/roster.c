@@ -1,5 +1,6 @@
 /* The contact list, RFC 6121 2. Visitors have none of their own. */
 #include "actors/session/contacts.h"
+#include "runtime/metric.h"
 #include "xmpp/ns.h"
 
 static stanza_el query_of(const struct stanza *s)
@@ -72,8 +73,10 @@ static enum xep_verdict put_item(struct passage *p, const struct roster_item *wa
 	if (contacts_is_shown(p->user, wanted->jid))
 		return passage_refuse(p, STANZA_ERROR_FEATURE_NOT_IMPLEMENTED,
 				      "You cannot modify this contact. It is controlled by the desk.");
-	if ((!i || !i->listed) && contacts_is_full(p))
+	if ((!i || !i->listed) && contacts_is_full(p)) {
+		metric_limit(METRIC_limit_roster);
 		return passage_refuse(p, STANZA_ERROR_POLICY_VIOLATION, "Too many elements in the user roster.");
+	}
 	i = contacts_get(p, wanted->jid);
 	if (!i)
 		return passage_refuse(p, STANZA_ERROR_POLICY_VIOLATION, "Too many elements in the user roster.");

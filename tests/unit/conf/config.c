@@ -284,6 +284,25 @@ static void problems_come_in_the_order_of_the_files(void **state)
 	unlink(two);
 }
 
+static void a_problem_is_one_line_whatever_its_key_holds(void **state)
+{
+	const char *extra[] = { "c2s/connectio\\ns/5222=x" };
+	struct config_problems problems = { 0 };
+	struct config *c = config_load(NULL, 0, extra, 1, &problems);
+	struct buf line = BUF_INIT;
+	char *text;
+
+	(void)state;
+	assert_int_equal(problems.count, 1);
+	config_problem_print(&problems.items[0], &line);
+	text = buf_take_text(&line);
+	assert_null(strchr(text, '\n'));
+	assert_non_null(strstr(text, "c2s/connectio\\x0as/5222"));
+	free(text);
+	config_problems_free(&problems);
+	config_free(c);
+}
+
 static void an_unknown_option_on_the_command_line_is_remarked_on(void **state)
 {
 	const char *extra[] = { "--propertyfile=etc/init.properties" };
@@ -557,6 +576,7 @@ int main(void)
 		cmocka_unit_test(settings_of_extensions_are_kept_without_remark),
 		cmocka_unit_test(later_files_override_and_the_command_line_comes_first),
 		cmocka_unit_test(problems_come_in_the_order_of_the_files),
+		cmocka_unit_test(a_problem_is_one_line_whatever_its_key_holds),
 		cmocka_unit_test(an_unknown_option_on_the_command_line_is_remarked_on),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_named),
 		cmocka_unit_test(a_pipe_is_not_waited_for),

@@ -109,6 +109,28 @@ static uint64_t draw(uint64_t *s)
 }
 
 /* Every deadline fires once, not early, at most a tick late, whatever is set, moved and cleared meanwhile. */
+/* An attacker who knew the key could fill one chain; the key is drawn by each process (H068). */
+static void keys_that_collide_under_one_key_spread_under_another(void **state)
+{
+	enum { CHAINS = 256, WANTED = 400 };
+	static const uint64_t known[2] = { 1, 2 }, drawn[2] = { 3, 4 };
+	unsigned chains[CHAINS] = { 0 }, longest = 0, found = 0;
+	char text[16];
+
+	(void)state;
+	for (unsigned i = 0; found < WANTED; i++) {
+		int n = snprintf(text, sizeof(text), "n%u", i);
+		struct span name = { text, (size_t)n };
+
+		if (map_siphash(known, name) % CHAINS)
+			continue;
+		found++;
+		if (++chains[map_siphash(drawn, name) % CHAINS] > longest)
+			longest = chains[map_siphash(drawn, name) % CHAINS];
+	}
+	assert_true(longest < 20);
+}
+
 static void a_wheel_agrees_with_a_plain_list(void **state)
 {
 	(void)state;
@@ -176,6 +198,7 @@ int main(void)
 		cmocka_unit_test(a_buffer_that_was_emptied_holds_no_memory),
 		cmocka_unit_test(a_map_finds_what_was_put_and_forgets_what_was_removed),
 		cmocka_unit_test(siphash_gives_the_reference_values),
+		cmocka_unit_test(keys_that_collide_under_one_key_spread_under_another),
 		cmocka_unit_test(a_wheel_agrees_with_a_plain_list),
 		cmocka_unit_test(a_wheel_never_sleeps_past_a_deadline),
 	};

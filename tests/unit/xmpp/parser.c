@@ -1,6 +1,8 @@
 /* Streams and documents: every row whole, byte by byte and in random pieces must end the same way. */
 #include "tests/support/check.h"
 
+#include <pthread.h>
+
 #include "xmpp/ns.h"
 #include "xmpp/parser.h"
 
@@ -263,20 +265,95 @@ static void names_that_never_repeat_do_not_pile_up(void **state)
 	struct seen seen = { 0 };
 	struct xml_limits own = limits;
 	struct xml_stream xs;
-	char text[64];
+	char text[128];
 	size_t used;
 
 	(void)state;
 	own.parser_bytes = 256 * 1024; /* a parser that kept all names would run into this */
 	open_stream(&xs, &own, &seen);
 	for (int i = 0; i < 200000; i++) {
-		snprintf(text, sizeof(text), "<n%d a%d='1'/>", i, i);
+		snprintf(text, sizeof(text), "<p%d:n%d xmlns:p%d='urn:x' a%d='1'/>", i, i, i, i);
 		assert_int_equal(xml_stream_feed(&xs, pool, span_of(text), true, &sink, &seen, &used), STREAM_ERROR_NONE);
 		buf_clear(&seen.text);
 	}
 	assert_int_equal(seen.elements, 200000);
 	buf_fini(&seen.text);
 	xml_stream_fini(&xs, pool);
+}
+
+/* Open elements cost expat nearly fifty times their bytes (E4), so bytes alone are no limit. */
+static void open_elements_are_paid_for_in_memory(void **state)
+{
+	static const char *const shapes[] = { "<a>", "<a b='1' c='2' d='3' e='4'>", "<a xmlns:p='urn:p' xmlns:q='urn:q'>" };
+	struct xml_limits own = { .parser_bytes = 262144 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
+		enum stream_error error = STREAM_ERROR_NONE;
+		struct seen seen = { 0 };
+		struct xml_stream xs;
+		size_t used, sent = 0;
+
+		open_stream(&xs, &own, &seen);
+		for (; error == STREAM_ERROR_NONE && sent < 1000000; sent += strlen(shapes[i]))
+			error = xml_stream_feed(&xs, pool, span_of(shapes[i]), true, &sink, &seen, &used);
+		assert_int_equal(error, STREAM_ERROR_POLICY_VIOLATION);
+		assert_true(sent < 262144);
+		xml_stream_fini(&xs, pool);
+	}
+}
+
+#define LEVELS 1000 /* what the parser lets pass at most, whatever is configured */
+
+/* Every walk over a stanza is a loop: the deepest one fits a stack of 64 KiB; one deeper is refused (E9). */
+static void *walk_deep_stanza(void *unused)
+{
+	static const struct xml_limits none;
+	struct buf text = BUF_INIT, once = BUF_INIT, twice = BUF_INIT;
+	struct builder *b = xml_pool_builder(pool);
+	struct stanza *s, *copy;
+
+	for (int i = 0; i < LEVELS; i++)
+		buf_add_text(&text, "<a>");
+	for (int i = 0; i < LEVELS; i++)
+		buf_add_text(&text, "</a>");
+	if (xml_parse_document(pool, buf_span(&text), &none, &s) != STREAM_ERROR_NONE)
+		return unused;
+	buf_add_text(&once, "<a>");
+	buf_add_span(&once, buf_span(&text));
+	buf_add_text(&once, "</a>");
+	if (xml_parse_document(pool, buf_span(&once), &none, &copy) != STREAM_ERROR_POLICY_VIOLATION)
+		return unused;
+	buf_clear(&once);
+	builder_reset(b);
+	builder_copy(b, s, STANZA_TOP);
+	copy = builder_finish(b);
+	stanza_save(&once, s, SPAN_NONE, SPAN_NONE);
+	stanza_save(&twice, copy, SPAN_NONE, SPAN_NONE);
+	if (span_eq(buf_span(&once), buf_span(&twice)) && stanza_child(copy, STANZA_TOP, "nobody", NULL) == STANZA_NO_EL)
+		unused = NULL;
+	stanza_unref(copy);
+	stanza_unref(s);
+	buf_fini(&text);
+	buf_fini(&once);
+	buf_fini(&twice);
+	return unused;
+}
+
+static void depth_needs_no_stack(void **state)
+{
+	pthread_attr_t small;
+	pthread_t thread;
+	int failed = 1;
+	void *result = &failed;
+
+	(void)state;
+	pthread_attr_init(&small);
+	assert_int_equal(pthread_attr_setstacksize(&small, 64 * 1024), 0);
+	assert_int_equal(pthread_create(&thread, &small, walk_deep_stanza, &failed), 0);
+	pthread_join(thread, &result);
+	pthread_attr_destroy(&small);
+	assert_null(result);
 }
 
 /* What one stream left in a parser is not the next one's: white space behind a stanza was once charged to whoever came next. */
@@ -411,6 +488,8 @@ int main(void)
 		cmocka_unit_test(an_oversized_or_endless_stanza_is_refused),
 		cmocka_unit_test(rescanning_has_a_budget),
 		cmocka_unit_test(names_that_never_repeat_do_not_pile_up),
+		cmocka_unit_test(open_elements_are_paid_for_in_memory),
+		cmocka_unit_test(depth_needs_no_stack),
 		cmocka_unit_test(a_pooled_parser_charges_nobody_for_the_last_stream),
 		cmocka_unit_test(a_header_has_limits_too),
 		cmocka_unit_test(two_streams_share_parsers_without_mixing),

@@ -292,7 +292,7 @@ static void without_a_desk_nothing_is_told_and_nothing_is_gated(void **state)
 
 static void the_pool_hears_of_seats_by_their_presence(void **state)
 {
-	struct world *w = world_new(DESK);
+	struct world *w = world_new(DESK "sess-man/limits/presence-rate[I]=0\n");
 	unsigned s;
 
 	(void)state;
