@@ -2,17 +2,12 @@
 import hashlib
 import os
 import sqlite3
-import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from faults import Client, Heard, copy_of, metric, start_refused, until  # noqa: E402
-from server import BINARY, Process, Server  # noqa: E402
-
-# A mount namespace of our own; without root a user namespace with it, where the kernel lets us.
-NAMESPACE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
-CAN_MOUNT = subprocess.run([*NAMESPACE, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True).returncode == 0
+from faults import CAN_MOUNT, NAMESPACE, Client, Confined, Heard, copy_of, metric, start_refused, until  # noqa: E402
+from server import Server  # noqa: E402
 
 
 def database(server):
@@ -161,7 +156,7 @@ class Disk(unittest.TestCase):
 
     def test_a_full_disk_refuses_messages_and_heals(self):
         """F13: the store on a small disk; nothing that was acknowledged is missing, nothing that was refused comes."""
-        with Small("amp/store-limit=0", "amp/store-limit-total=0") as server:
+        with Confined("data", 900, 300, "amp/store-limit=0", "amp/store-limit-total=0") as server:
             for name in ("alice", "bob", "dora"):
                 server.account(name + "@localhost", "pw")
             alice, dora = Client(server).enter("alice"), Client(server).enter("dora")
@@ -187,29 +182,6 @@ class Disk(unittest.TestCase):
             kept = [text for text in sent if text not in refused] + ["after"]
             heard = Heard(Client(server).enter("bob"), kept)
             self.assertEqual(heard.texts, kept)
-
-
-class Small(Server):
-    """The store lies on a tmpfs of its own namespace, half of it taken by ballast that can be removed."""
-
-    def start(self):
-        self.log_path = os.path.join(self.dir, "log")
-        data = os.path.join(self.dir, "data")
-        os.makedirs(data, exist_ok=True)
-        script = "mount -t tmpfs -o size=900k tmpfs %s && head -c 300000 /dev/zero >%s/ballast && exec \"$@\"" % (data, data)
-        self.process = Process([*NAMESPACE, "sh", "-c", script, "sh", BINARY, "--property-file", self.conf],
-                               "switchboard ready", log=self.log_path)
-
-    def inside(self, *words, text=""):
-        return subprocess.run(["nsenter", "--mount", "--target", str(self.process.pid), *words], input=text,
-                              capture_output=True, text=True, timeout=30)
-
-    def command(self, *words, text=""):
-        return self.inside(BINARY, "--property-file", self.conf, *words, text=text)
-
-    def free_ballast(self):
-        done = self.inside("rm", os.path.join(self.dir, "data", "ballast"))
-        assert done.returncode == 0, done.stderr
 
 
 if __name__ == "__main__":

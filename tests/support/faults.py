@@ -11,6 +11,9 @@ import urllib.request
 from client import ENDED, SM, Tcp
 from server import BINARY, Process, Server, free_ports
 
+# A mount namespace of our own; without root a user namespace with it, where the kernel lets us.
+NAMESPACE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
+CAN_MOUNT = subprocess.run([*NAMESPACE, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True).returncode == 0
 PATIENCE = 30  # seconds; how long a state is waited for, no bound on how fast it comes
 
 
@@ -121,3 +124,31 @@ def start_refused(conf, prefix=()):
     assert done.returncode == 1, (done.returncode, done.stderr[-2000:])
     assert "switchboard ready" not in done.stdout
     return done.stderr
+
+
+class Confined(Server):
+    """One of its folders is a disk (tmpfs) of `size` KiB in a namespace of its own, `ballast` KiB of it taken and removable."""
+
+    def __init__(self, folder, size, ballast, *lines):
+        super().__init__(*lines)
+        self.folder, self.size, self.ballast = folder, size, ballast
+
+    def start(self):
+        self.log_path = os.path.join(self.dir, "log")
+        disk = os.path.join(self.dir, self.folder)
+        os.makedirs(disk, exist_ok=True)
+        script = "mount -t tmpfs -o size=%dk tmpfs %s && head -c %dk /dev/zero >%s/ballast && exec \"$@\"" % (
+            self.size, disk, self.ballast, disk)
+        self.process = Process([*NAMESPACE, "sh", "-c", script, "sh", BINARY, "--property-file", self.conf],
+                               "switchboard ready", log=self.log_path)
+
+    def inside(self, *words, text=""):
+        return subprocess.run(["nsenter", "--mount", "--target", str(self.process.pid), *words], input=text,
+                              capture_output=True, text=True, timeout=30)
+
+    def command(self, *words, text=""):
+        return self.inside(BINARY, "--property-file", self.conf, *words, text=text)
+
+    def free_ballast(self):
+        done = self.inside("rm", os.path.join(self.dir, self.folder, "ballast"))
+        assert done.returncode == 0, done.stderr
