@@ -152,3 +152,35 @@ class Confined(Server):
     def free_ballast(self):
         done = self.inside("rm", os.path.join(self.dir, self.folder, "ballast"))
         assert done.returncode == 0, done.stderr
+
+
+SHIMMED = os.path.join(os.path.dirname(BINARY), "tests", "switchboard-faults")
+
+
+class Breakable(Server):
+    """The server with tests/support/fault_shim.c in it. Words are set as attributes: server.set(wall_offset_s=86400)."""
+
+    WORDS = ("wall_offset_s", "write_errno", "armed", "fail_at", "persistent", "least", "count", "hits")
+
+    def start(self):
+        path = os.path.join(self.dir, "faults")
+        if not os.path.exists(path):
+            with open(path, "wb") as file:
+                file.write(bytes(8 * len(self.WORDS)))
+            self.file = open(path, "r+b")
+            self.map = mmap.mmap(self.file.fileno(), 0)
+        self.log_path = os.path.join(self.dir, "log")
+        self.process = Process([SHIMMED, "--property-file", self.conf], "switchboard ready", log=self.log_path,
+                               env=dict(os.environ, SWITCHBOARD_FAULTS=path))
+
+    def set(self, **words):
+        for name, value in words.items():
+            struct.pack_into("q", self.map, 8 * self.WORDS.index(name), value)
+
+    def get(self, name):
+        return struct.unpack_from("q", self.map, 8 * self.WORDS.index(name))[0]
+
+    def __exit__(self, *failure):
+        super().__exit__(*failure)
+        self.map.close()
+        self.file.close()
