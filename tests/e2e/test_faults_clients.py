@@ -97,6 +97,33 @@ class SlowReader(unittest.TestCase):
             Heard(again, set(sent) - got)
 
 
+class Overflow(unittest.TestCase):
+    """F45: the queue of one client is full. What becomes of what is in it and of what comes goes by its kind."""
+
+    def test_messages_are_kept_requests_refused_presence_forgotten(self):
+        with Server(*FAST, "sess-man/limits/user/unacknowledged[I]=40", "sess-man/limits/user/stanza-rate[I]=0") as server:
+            for name in ("alice", "bob"):
+                server.account(name + "@localhost", "pw")
+            alice, bob = Client(server).enter("alice"), Client(server)
+            bob.acknowledges = False
+            bob.enter("bob")
+            sent = []
+            for number in range(25):
+                sent.append("message %d" % number)
+                alice.say(bob.jid, sent[-1])
+                alice.send("<iq type='get' to='%s' id='q%d'><query xmlns='urn:test:x'/></iq>" % (bob.jid, number))
+                alice.send("<presence to='%s'/>" % bob.jid)
+            until(lambda: ENDED in list(bob.inbox.queue), "the full one was cut off")
+            answers = lambda: {e.get("id"): e for e in list(alice.inbox.queue) if e is not ENDED and e.tag.endswith("iq")}  # noqa: E731
+            until(lambda: len(answers()) == 25, lambda: "every request answered: %s" % sorted(answers()))
+            self.assertEqual({e.get("type") for e in answers().values()}, {"error"})
+            until(lambda: alice.handled >= 76, "all of it acknowledged")
+            errors = [e for e in list(alice.inbox.queue) if e is not ENDED and e.get("type") == "error" and not e.tag.endswith("iq")]
+            self.assertEqual(errors, [], "no message was bounced, no presence answered")
+            self.assertGreater(metric(server, "limits_hit"), 0)
+            self.assertEqual(Heard(Client(server).enter("bob"), sent).texts, sent)
+
+
 class Queue(unittest.TestCase):
     """F42: very many messages for one user are given out in pages; rows go when they are acknowledged."""
 
