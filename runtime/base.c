@@ -24,10 +24,15 @@ void base_bug(const char *file, int line, const char *what)
 	die(text);
 }
 
+void base_out_of_memory(void)
+{
+	die("switchboard: out of memory\n");
+}
+
 static void *must(void *p)
 {
 	if (!p)
-		die("switchboard: out of memory\n");
+		base_out_of_memory();
 	return p;
 }
 
