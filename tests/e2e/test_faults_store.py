@@ -1,4 +1,5 @@
 """Faults of the store (reliability.md F13, F18 to F20, F62, F63): what is refused says so, what was acknowledged is there."""
+import errno
 import hashlib
 import os
 import sqlite3
@@ -6,7 +7,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from faults import CAN_MOUNT, NAMESPACE, Client, Confined, Heard, copy_of, metric, start_refused, until  # noqa: E402
+from faults import CAN_MOUNT, NAMESPACE, Breakable, Client, Confined, Heard, copy_of, metric, start_refused, until  # noqa: E402
 from server import Server  # noqa: E402
 
 
@@ -182,6 +183,29 @@ class Disk(unittest.TestCase):
             kept = [text for text in sent if text not in refused] + ["after"]
             heard = Heard(Client(server).enter("bob"), kept)
             self.assertEqual(heard.texts, kept)
+
+
+class Broken(unittest.TestCase):
+    """F18 and its like while the server runs: every write to the store's files fails for a while."""
+
+    def test_writes_that_fail_at_run_time(self):
+        with Breakable() as server:
+            for name in ("alice", "bob", "carol"):
+                server.account(name + "@localhost", "pw")
+            alice, carol = Client(server).enter("alice"), Client(server).enter("carol")
+            carol.ping()
+            kept, refused = [], []
+            for number, problem in enumerate((0, errno.EROFS, errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, 0)):
+                server.set(write_errno=problem)
+                text = "message %d" % number
+                (refused if problem else kept).append(text)
+                alice.say("bob@localhost", text)
+                if problem:
+                    alice.hear_error("resource-constraint")
+                until(lambda: alice.handled == number + 2, "an answer")
+                carol.ping()
+            self.assertGreaterEqual(metric(server, "store_failures"), len(refused))
+            self.assertEqual(Heard(Client(server).enter("bob"), kept).texts, kept)
 
 
 if __name__ == "__main__":
