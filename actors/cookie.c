@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "actors/auth.h"
 #include "actors/server.h"
@@ -185,10 +186,25 @@ static bool was_closed(const struct cookie_actor *self, int error)
 	return self->redis->err == REDIS_ERR_EOF || (self->redis->err == REDIS_ERR_IO && (error == ECONNRESET || error == EPIPE));
 }
 
+/* What came unasked would be taken for the answer to the next question, perhaps about somebody else. Nothing may be left of the
+ * last answers, neither read already nor waiting. A closed end shows here too. */
+static bool is_quiet(const redisContext *redis)
+{
+	char byte;
+
+	return redis->reader->pos == redis->reader->len && recv(redis->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	       (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
 static void check_all(struct cookie_actor *self)
 {
-	bool was_open = self->redis != NULL;
+	bool was_open;
 
+	if (self->redis && !is_quiet(self->redis)) {
+		redisFree(self->redis);
+		self->redis = NULL;
+	}
+	was_open = self->redis != NULL;
 	if (!connect_redis(self) || ask_all(self))
 		return;
 	if (was_open && was_closed(self, errno)) {

@@ -28,8 +28,14 @@ static bool add_pair(void *ctx, struct span key, struct span value)
 
 static bool add_log_row(void *ctx, const struct store_log_row *row)
 {
-	add_row(ctx, row->tag, row->value, row->seq, row->time_us);
-	return true;
+	struct store_request *r = ctx;
+
+	add_row(r, row->tag, row->value, row->seq, row->time_us);
+	if (r->bytes) {
+		r->cut = row->value.n >= r->bytes;
+		r->bytes -= r->cut ? 0 : row->value.n;
+	}
+	return !r->cut;
 }
 
 static enum status execute(struct store *s, struct store_request *r)

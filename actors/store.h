@@ -33,12 +33,14 @@ struct store_request {
 	uint64_t time_us;   /* APPEND */
 	uint64_t limit;     /* READ: rows at most; APPEND: refuse with STATUS_LIMIT when owner already has this many rows
 			       with this tag (0 = no limit); COUNT answers in seq */
+	uint64_t bytes;     /* READ: no further row once the rows have so many bytes (0 = no limit) */
 	uint64_t total;     /* APPEND: the same for all rows of owner */
 	bool relaxed;       /* survives the death of the process, but need not survive a power cut (D1) */
 	/* answer */
 	enum status status;
 	struct store_row *rows; /* owned */
 	size_t row_count;
+	bool cut;           /* READ: `bytes` was reached, there may be more */
 	/* the sender's own notes, carried untouched */
 	uint64_t note[3];
 	struct packet_note *packet; /* owned through packet_note_free when not NULL: a packet waiting for this write */

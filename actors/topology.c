@@ -68,7 +68,7 @@ static char *recover(struct store *writer)
 static char *open_store(struct server *s, struct store **writer, uint64_t *removed)
 {
 	char *error = NULL;
-	enum status st = store_open(s->conf->user_db_uri, STORE_WRITER, writer, &error);
+	enum status st = store_open(s->conf->user_db_uri, STORE_OWNER, writer, &error);
 
 	if (st != STATUS_OK) {
 		char *text = problem("store", error ? error : status_text(st));

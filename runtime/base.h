@@ -14,10 +14,13 @@
 
 /* Our own bug: abort with the place. On in release builds too. */
 NO_RETURN void base_bug(const char *file, int line, const char *what);
+/* What needs memory to go on and got none ends here (docs/decisions/0010-memory.md). */
+NO_RETURN void base_out_of_memory(void);
 #define ASSERT(cond) ((cond) ? (void)0 : base_bug(__FILE__, __LINE__, #cond))
 #define BUG(what) base_bug(__FILE__, __LINE__, (what))
 
-/* Heap memory; never NULL: out of memory aborts. What a peer can make us allocate is bounded earlier. */
+/* Heap memory; never NULL: out of memory aborts. What a peer can make us allocate is bounded, and large parts of it are asked
+ * for with buf_try_reserve, which may fail. */
 void *xmalloc(size_t bytes) __attribute__((malloc, returns_nonnull));
 void *xcalloc(size_t count, size_t bytes) __attribute__((malloc, returns_nonnull));
 void *xrealloc(void *old, size_t bytes) __attribute__((returns_nonnull));

@@ -1,30 +1,40 @@
 /* Lines go straight out until log_start_writer; then through a bounded ring of whole lines to one writer thread, so that
- * an actor waits for a mutex at most, never for a disk. */
+ * an actor waits for a mutex at most, never for a disk or for whoever reads the log. The writer asks whether the log takes
+ * a line before it writes one: only a disk can keep it, a pipe nobody reads cannot. What does not fit any more pushes the
+ * oldest line out and is counted. */
 #include "runtime/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "runtime/metric.h"
 #include "runtime/outside.h"
 
 #define LINE_MAX_BYTES 1024
 #define RING_LINES 4096u
+#define DIRECT_MS 100  /* patience of a line that is written without the writer */
+#define WRITER_MS 500  /* how often a writer whose log takes nothing looks whether it should stop */
+#define STOP_SECONDS 2 /* for what is in the ring at the end; then it is given up */
 
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t filled;
-	FILE *file; /* NULL = stderr */
+	int fd; /* changed under the lock; while the writer runs its number stays, for the writer uses it without the lock */
 	bool running, stopping;
+	bool torn; /* half a line was written, the disk was full: the writer's alone */
 	pthread_t thread;
 	char *ring[RING_LINES];
 	uint32_t first, count;
 	uint64_t dropped, told;
-} sink = { .lock = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER };
+} sink = { .lock = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER, .fd = STDERR_FILENO };
 
 static int level_now = LOG_LEVEL_INFO; /* read by all threads without a lock: a late change is harmless */
 
@@ -42,47 +52,88 @@ enum log_level log_level_now(void)
 
 void log_open(const char *path)
 {
-	FILE *fresh = path ? fopen(path, "ae") : NULL;
-	FILE *old;
+	int fresh = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666) : STDERR_FILENO;
 
-	if (path && !fresh) {
+	if (fresh < 0) {
 		fprintf(stderr, "switchboard: cannot open the log %s: %s\n", path, strerror(errno));
 		return;
 	}
 	pthread_mutex_lock(&sink.lock);
-	old = sink.file;
-	sink.file = fresh;
+	if (sink.fd != STDERR_FILENO && fresh != STDERR_FILENO && dup3(fresh, sink.fd, O_CLOEXEC) == sink.fd) {
+		close(fresh);
+	} else {
+		if (sink.fd != STDERR_FILENO && !sink.running)
+			close(sink.fd);
+		sink.fd = fresh;
+	}
 	pthread_mutex_unlock(&sink.lock);
-	if (old)
-		fclose(old);
 }
 
-static void put_line(const char *line)
+static bool takes_a_line(int fd, int ms)
 {
-	FILE *out = sink.file ? sink.file : stderr;
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
 
-	fputs(line, out);
-	fflush(out);
+	return poll(&p, 1, ms) == 1;
+}
+
+/* A whole line or nothing: a pipe that is ready takes as much. False: it is lost. */
+static bool put_line(int fd, const char *line)
+{
+	size_t n = strlen(line);
+	ssize_t done;
+
+	if (sink.torn && write(fd, "\n", 1) != 1)
+		return false;
+	sink.torn = false;
+	do
+		done = write(fd, line, n);
+	while (done < 0 && errno == EINTR);
+	sink.torn = done > 0 && (size_t)done < n;
+	return (size_t)done == n;
+}
+
+/* Called with the lock held. */
+static void count_lost(uint64_t lines)
+{
+	sink.dropped += lines;
+	metric_add(METRIC_log_lost, (int64_t)lines);
+}
+
+/* In place of what was lost since it was last said. Called with the lock held; gives it up while writing. */
+static void tell_lost(void)
+{
+	uint64_t dropped = sink.dropped, lost = dropped - sink.told;
+	char line[80];
+	int fd = sink.fd;
+	bool done;
+
+	if (!lost)
+		return;
+	snprintf(line, sizeof(line), "log: %llu lines lost, the log could not be written fast enough\n", (unsigned long long)lost);
+	pthread_mutex_unlock(&sink.lock);
+	done = takes_a_line(fd, WRITER_MS) && put_line(fd, line); /* who takes no such line takes no other one either */
+	pthread_mutex_lock(&sink.lock);
+	if (done)
+		sink.told = dropped;
 }
 
 /* Called with the lock held; gives it up while writing. */
-static void write_out(void)
+static void write_one(void)
 {
-	while (sink.count) {
-		char *line = sink.ring[sink.first];
-		uint64_t lost = sink.dropped - sink.told;
+	char *line = sink.ring[sink.first];
+	int fd = sink.fd;
+	bool done;
 
-		sink.first = (sink.first + 1) % RING_LINES;
-		sink.count--;
-		sink.told = sink.dropped;
-		pthread_mutex_unlock(&sink.lock);
-		put_line(line);
-		free(line);
-		if (lost)
-			fprintf(sink.file ? sink.file : stderr, "log: %llu lines lost, the log could not be written fast enough\n",
-				(unsigned long long)lost);
-		pthread_mutex_lock(&sink.lock);
-	}
+	sink.first = (sink.first + 1) % RING_LINES;
+	sink.count--;
+	pthread_mutex_unlock(&sink.lock);
+	done = put_line(fd, line);
+	free(line);
+	pthread_mutex_lock(&sink.lock);
+	if (done)
+		tell_lost();
+	else
+		count_lost(1);
 }
 
 static void *run_writer(void *nothing)
@@ -90,9 +141,20 @@ static void *run_writer(void *nothing)
 	(void)nothing;
 	pthread_mutex_lock(&sink.lock);
 	while (!sink.stopping || sink.count) {
-		if (!sink.count)
+		int fd = sink.fd;
+		bool ready;
+
+		if (!sink.count) {
 			pthread_cond_wait(&sink.filled, &sink.lock);
-		write_out();
+			continue;
+		}
+		pthread_mutex_unlock(&sink.lock);
+		ready = takes_a_line(fd, WRITER_MS);
+		pthread_mutex_lock(&sink.lock);
+		if (ready)
+			write_one();
+		else if (sink.stopping)
+			break;
 	}
 	pthread_mutex_unlock(&sink.lock);
 	return NULL;
@@ -108,15 +170,27 @@ void log_start_writer(void)
 
 void log_stop_writer(void)
 {
+	struct timespec end;
+	pthread_t thread;
+
 	pthread_mutex_lock(&sink.lock);
 	if (!sink.running) {
 		pthread_mutex_unlock(&sink.lock);
 		return;
 	}
 	sink.stopping = true;
+	thread = sink.thread;
 	pthread_cond_signal(&sink.filled);
 	pthread_mutex_unlock(&sink.lock);
-	pthread_join(sink.thread, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += STOP_SECONDS;
+	if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &end) != 0)
+		return; /* a disk keeps it: the process ends without it */
+	while (sink.count) { /* nobody took them */
+		free(sink.ring[sink.first]);
+		sink.first = (sink.first + 1) % RING_LINES;
+		sink.count--;
+	}
 	sink.running = sink.stopping = false;
 }
 
@@ -185,6 +259,19 @@ static void compose(char *line, size_t size, enum log_level level, const char *a
 	append_escaped(line, size, text);
 }
 
+/* Called with the lock held. The newest lines say most about what is wrong. */
+static void enqueue(const char *line)
+{
+	if (sink.count == RING_LINES) {
+		free(sink.ring[sink.first]);
+		sink.first = (sink.first + 1) % RING_LINES;
+		sink.count--;
+		count_lost(1);
+	}
+	sink.ring[(sink.first + sink.count++) % RING_LINES] = xstrdup(line);
+	pthread_cond_signal(&sink.filled);
+}
+
 void log_write(enum log_level level, const char *area, const char *fmt, ...)
 {
 	char line[2 * LINE_MAX_BYTES];
@@ -196,13 +283,9 @@ void log_write(enum log_level level, const char *area, const char *fmt, ...)
 	compose(line, sizeof(line), level, area, fmt, args);
 	va_end(args);
 	pthread_mutex_lock(&sink.lock);
-	if (!sink.running) {
-		put_line(line);
-	} else if (sink.count == RING_LINES) {
-		sink.dropped++;
-	} else {
-		sink.ring[(sink.first + sink.count++) % RING_LINES] = xstrdup(line);
-		pthread_cond_signal(&sink.filled);
-	}
+	if (sink.running)
+		enqueue(line);
+	else if (!takes_a_line(sink.fd, DIRECT_MS) || !put_line(sink.fd, line))
+		count_lost(1);
 	pthread_mutex_unlock(&sink.lock);
 }

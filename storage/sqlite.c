@@ -9,11 +9,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/log.h"
+#include "runtime/outside.h"
 #include "storage/backend.h"
+#include "storage/lock.h"
 
 #define SCHEMA_VERSION 1
 #define BUSY_MS 5000
 #define CHECKPOINT_PAGES 1000
+#define CHECK_MS 1000 /* of the start, for looking at what is there: a server is back within two seconds */
+#define CHECK_STEPS 10000
 
 enum verb {
 	VERB_GET, VERB_PUT, VERB_DELETE, VERB_KEY_GET, VERB_KEY_PUT, VERB_KEY_DELETE, VERB_EACH, VERB_APPEND, VERB_READ, VERB_READ_TAG,
@@ -49,6 +54,7 @@ static const char *const shape_sql[] = {
 
 struct sqlite {
 	sqlite3 *db;
+	struct store_lock lock;
 	bool in_transaction; /* from begin to commit or rollback, even if SQLite has given it up under way */
 	sqlite3_stmt *statements[STORE_COLLECTION_COUNT][VERBS];
 };
@@ -161,7 +167,6 @@ static enum status make_file(const char *path, char **error)
 {
 	int fd;
 
-	make_directories(path);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		*error = explain(path, strerror(errno));
@@ -179,7 +184,57 @@ static void close_all(void *db)
 		for (int v = 0; v < VERBS; v++)
 			sqlite3_finalize(s->statements[c][v]);
 	sqlite3_close(s->db);
+	store_lock_drop(&s->lock);
 	free(s);
+}
+
+/* --- damage --- */
+
+static int is_late(void *deadline_ms)
+{
+	return outside_mono_ms() > *(const uint64_t *)deadline_ms;
+}
+
+/* Reads the whole file, for no longer than CHECK_MS: a large store is not checked to its end. */
+static enum status check_pages(struct sqlite *s, const char *path, char **error)
+{
+	uint64_t deadline = outside_mono_ms() + CHECK_MS;
+	sqlite3_stmt *st = NULL;
+	enum status result = STATUS_OK;
+	int code;
+
+	sqlite3_progress_handler(s->db, CHECK_STEPS, is_late, &deadline);
+	code = sqlite3_prepare_v2(s->db, "PRAGMA quick_check(1)", -1, &st, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_step(st);
+	if ((code & 0xff) == SQLITE_INTERRUPT) {
+		LOG_INFO("store", "%s is too large to be checked at every start; PRAGMA quick_check checks all of it", path);
+	} else if (code != SQLITE_ROW) {
+		result = status_of(code);
+		*error = explain(path, sqlite3_errmsg(s->db));
+	} else if (strcmp((const char *)sqlite3_column_text(st, 0), "ok") != 0) {
+		struct buf text = BUF_INIT;
+
+		buf_addf(&text, "%s: damaged: %s; put a backup in its place", path, (const char *)sqlite3_column_text(st, 0));
+		*error = buf_take_text(&text);
+		result = STATUS_CORRUPT;
+	}
+	sqlite3_finalize(st);
+	sqlite3_progress_handler(s->db, 0, NULL, NULL);
+	return result;
+}
+
+/* A store that was here and is an empty file now: SQLite would take it for a new one. */
+static enum status refuse_emptied(const struct store_lock *lock, const char *path, char **error)
+{
+	struct stat st;
+	struct buf text = BUF_INIT;
+
+	if (!store_lock_is_marked(lock) || stat(path, &st) != 0 || st.st_size > 0)
+		return STATUS_OK;
+	buf_addf(&text, "%s: an empty file, but it held a store before; put a backup in its place, or remove it to start anew", path);
+	*error = buf_take_text(&text);
+	return STATUS_CORRUPT;
 }
 
 static enum status configure(struct sqlite *s, enum store_access access, const char *path, char **error)
@@ -200,25 +255,36 @@ static enum status configure(struct sqlite *s, enum store_access access, const c
 		return STATUS_UNSUPPORTED;
 	}
 	sqlite3_wal_autocheckpoint(s->db, CHECKPOINT_PAGES);
-	if (st == STATUS_OK && access == STORE_WRITER)
+	if (st == STATUS_OK && access == STORE_OWNER)
+		st = check_pages(s, path, error);
+	if (st == STATUS_OK && access != STORE_READER)
 		st = make_tables(s);
 	if (st == STATUS_OK && access == STORE_READER)
 		st = exec(s, "PRAGMA query_only=ON");
-	if (st != STATUS_OK)
+	if (st != STATUS_OK && !*error)
 		*error = explain(path, sqlite3_errmsg(s->db));
 	return st;
 }
 
 static enum status sqlite_open(const char *path, enum store_access access, void **out, char **error)
 {
-	struct sqlite *s;
+	struct sqlite *s = xcalloc(1, sizeof(*s));
 	enum status st = STATUS_OK;
 
-	if (access == STORE_WRITER)
+	s->lock = STORE_LOCK_NONE;
+	*error = NULL;
+	if (access != STORE_READER)
+		make_directories(path);
+	if (access == STORE_OWNER)
+		st = store_lock_take(path, &s->lock, error);
+	if (st == STATUS_OK && access == STORE_OWNER)
+		st = refuse_emptied(&s->lock, path, error);
+	if (st == STATUS_OK && access != STORE_READER)
 		st = make_file(path, error);
-	if (st != STATUS_OK)
+	if (st != STATUS_OK) {
+		close_all(s);
 		return st;
-	s = xcalloc(1, sizeof(*s));
+	}
 	/* One thread uses a handle: SQLite's own locks are not needed. */
 	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
 		*error = explain(path, s->db ? sqlite3_errmsg(s->db) : "out of memory");
@@ -230,6 +296,8 @@ static enum status sqlite_open(const char *path, enum store_access access, void 
 		close_all(s);
 		return st;
 	}
+	if (access == STORE_OWNER)
+		store_lock_mark(&s->lock);
 	*out = s;
 	return STATUS_OK;
 }

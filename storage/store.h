@@ -21,11 +21,12 @@ extern const struct store_collection_row store_collections[STORE_COLLECTION_COUN
 
 struct store; /* opaque */
 
-enum store_access { STORE_WRITER, STORE_READER };
+enum store_access { STORE_WRITER, STORE_READER, STORE_OWNER };
 
 /* Opens by URI: "sqlite:PATH", "memory:" (tests; all handles of one process with the same URI share it). A writer creates
- * what is missing, with its directories (mode 0700) and files (0600). On failure *error names the path and the reason
- * (owned by the caller). */
+ * what is missing, with its directories (mode 0700) and files (0600). An owner is the writer of a server: one process at a
+ * time (STATUS_BUSY for the second; other processes may still be writers), and what is there is checked for damage. A store
+ * that is damaged or emptied is refused, never replaced. On failure *error names the path and the reason (owned by the caller). */
 enum status store_open(const char *uri, enum store_access access, struct store **out, char **error) MUST_CHECK;
 void store_close(struct store *s);
 

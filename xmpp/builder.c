@@ -251,6 +251,15 @@ static struct piece join(struct builder *b, struct piece old, struct piece fresh
 	return joined;
 }
 
+/* Room for the text escaped as text mostly is; one that is all `<` may still need more than is there. */
+bool builder_try_text(struct builder *b, struct span text)
+{
+	if (!buf_try_reserve(&b->canon, 2 * text.n + 16) || !buf_try_reserve(&b->extra, 2 * text.n + 16))
+		return false;
+	builder_text(b, text);
+	return true;
+}
+
 void builder_text(struct builder *b, struct span text)
 {
 	struct entry *run, *element;
@@ -445,12 +454,25 @@ static bool has_body(const struct stanza *s)
 
 struct stanza *builder_finish(struct builder *b)
 {
+	struct stanza *s = builder_try_finish(b);
+
+	if (!s)
+		base_out_of_memory();
+	return s;
+}
+
+struct stanza *builder_try_finish(struct builder *b)
+{
 	size_t tape_bytes = b->tape_n * sizeof(struct entry), canon_n = buf_len(&b->canon), extra_n = buf_len(&b->extra);
 	struct stanza *s;
 	char *bytes;
 
 	ASSERT(b->depth == 0 && b->tape_n > 0);
-	s = xmalloc(sizeof(*s) + tape_bytes + canon_n + extra_n);
+	s = malloc(sizeof(*s) + tape_bytes + canon_n + extra_n);
+	if (!s) {
+		builder_reset(b);
+		return NULL;
+	}
 	s->refs = 1;
 	s->tape_n = b->tape_n;
 	s->canon_n = (uint32_t)canon_n;

@@ -68,10 +68,10 @@ static void *counted_realloc(void *p, size_t bytes)
 	b--;
 	if (bytes > b->bytes && charged->live_max && charged->live + bytes - b->bytes > charged->live_max)
 		return NULL;
-	charged->live -= b->bytes;
-	charged->live += bytes;
 	b = realloc(b, sizeof(*b) + bytes);
-	ASSERT(b);
+	if (!b)
+		return NULL;
+	charged->live += bytes - b->bytes;
 	b->bytes = bytes;
 	return b + 1;
 }
@@ -266,7 +266,11 @@ static void XMLCALL on_end(void *opaque, const char *name)
 		return;
 	x->last_element = x->last_event;
 	x->elements = x->declarations = 0;
-	s = x->head ? x->head : builder_finish(x->builder);
+	s = x->head ? x->head : builder_try_finish(x->builder);
+	if (!s) {
+		fail(x, STREAM_ERROR_RESOURCE_CONSTRAINT);
+		return;
+	}
 	stop = x->head ? x->hooks->on_oversized(x->ctx, s) : x->hooks->on_element(x->ctx, s);
 	x->head = NULL;
 	if (stop == EXPAT_PAUSE)
@@ -280,8 +284,8 @@ static void XMLCALL on_text(void *opaque, const char *text, int n)
 
 	note_event(x);
 	if (x->depth >= x->element_depth && x->element_depth) {
-		if (keeps(x, open_levels(x)))
-			builder_text(x->builder, s);
+		if (keeps(x, open_levels(x)) && !builder_try_text(x->builder, s))
+			fail(x, STREAM_ERROR_RESOURCE_CONSTRAINT);
 		return;
 	}
 	for (size_t i = 0; i < s.n; i++)
@@ -355,7 +359,7 @@ struct expat_one *expat_new(bool prefixes)
 	x->builder = builder_new();
 	x->parser = XML_ParserCreate_MM("UTF-8", &counted, separator);
 	if (!x->parser)
-		BUG("expat made no parser");
+		base_out_of_memory();
 	XML_SetUserData(x->parser, x);
 	XML_SetReturnNSTriplet(x->parser, prefixes);
 	XML_SetElementHandler(x->parser, on_start, on_end);
@@ -515,8 +519,11 @@ void expat_prime(struct expat_one *x, struct span header)
 	static const struct xml_limits none;
 
 	expat_aim(x, &none, 2, NULL, NULL);
-	if (expat_feed(x, header, false) != STREAM_ERROR_NONE || expat_flush(x) != STREAM_ERROR_NONE || x->depth != 1)
+	if (expat_feed(x, header, false) != STREAM_ERROR_NONE || expat_flush(x) != STREAM_ERROR_NONE || x->depth != 1) {
+		if (XML_GetErrorCode(x->parser) == XML_ERROR_NO_MEMORY)
+			base_out_of_memory();
 		BUG("the synthetic stream header did not parse");
+	}
 	x->last_event = x->last_element = x->fed;
 	x->declarations = 0;
 }

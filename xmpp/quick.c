@@ -282,7 +282,8 @@ static bool read_text(struct quick *q)
 			break;
 		q->p++;
 	}
-	builder_text(q->b, (struct span){ from, (size_t)(q->p - from) });
+	if (!builder_try_text(q->b, (struct span){ from, (size_t)(q->p - from) }))
+		return false;
 	return q->p < q->end && (*q->p == '<' || (take(q, '&') && read_entity(q)));
 }
 
@@ -310,7 +311,7 @@ struct stanza *quick_element(struct builder *b, struct span bytes, struct span n
 	if (bytes.n < 2 || *bytes.p != '<' || bytes.p[1] == '/' || !read_element(&q))
 		return NULL;
 	*used = (size_t)(q.p - bytes.p);
-	return over(*used, limits->stanza_bytes) ? NULL : builder_finish(b);
+	return over(*used, limits->stanza_bytes) ? NULL : builder_try_finish(b);
 }
 
 /* --- the stream header --- */

@@ -84,6 +84,8 @@ void builder_attr(struct builder *b, const char *name, struct span value);
 void builder_attr_text(struct builder *b, const char *name, const char *value); /* NULL leaves it out */
 void builder_attr_ns(struct builder *b, struct span name, struct span ns, struct span value);
 void builder_text(struct builder *b, struct span text);
+/* The same for bytes a peer decides about: false, and nothing has changed, when there is no memory for them. */
+bool builder_try_text(struct builder *b, struct span text) MUST_CHECK;
 void builder_close(struct builder *b);
 /* <name xmlns=ns>text</name>; text with p NULL makes an empty element. */
 void builder_leaf(struct builder *b, const char *name, const char *ns, struct span text);
@@ -95,6 +97,7 @@ void builder_copy_children(struct builder *b, const struct stanza *s, stanza_el 
 void builder_copy_head(struct builder *b, const struct stanza *s);
 /* All open elements are closed; one top element must have been made. */
 struct stanza *builder_finish(struct builder *b);
+struct stanza *builder_try_finish(struct builder *b); /* NULL, and the builder is empty, when there is no memory for it */
 unsigned builder_depth(const struct builder *b);
 size_t builder_bytes(const struct builder *b);
 

@@ -143,11 +143,19 @@ void stream_resume(struct stream *s, enum stream_pause why)
 		s->ops->resume(s);
 }
 
+/* Whoever has to take what this client says next: its shard, or the store, where most of it may end. */
+static bool core_is_behind(const struct stream *s)
+{
+	const struct server *server = s->edge->server;
+
+	return s->phase == STREAM_BOUND && (actor_is_pressed(server_shard(server, s->full)) || actor_is_pressed(server->store));
+}
+
 static uint64_t flow_wait_ms(const struct stream *s, uint64_t now)
 {
 	uint64_t wait = shaper_wait_ms(&s->shaper, s->regime, now);
 	bool behind = (s->conn && conn_is_full(s->conn)) || (s->intake && intake_is_behind(s->intake)) ||
-		      (s->phase == STREAM_BOUND && actor_is_pressed(server_shard(s->edge->server, s->full)));
+		      core_is_behind(s);
 
 	return behind && wait < PRESSED_RETRY_MS ? PRESSED_RETRY_MS : wait;
 }

@@ -14,6 +14,7 @@
 
 #define PINGS_UNANSWERED_MAX 2
 #define CLOSE_NORMAL 1000
+#define CLOSE_GOING_AWAY 1001
 #define CLOSE_POLICY 1008
 #define CLOSE_TOO_BIG 1009
 #define SCRATCH_KEEP 65536
@@ -206,14 +207,16 @@ static void deliver(struct stream *s, struct packet *p, uint64_t receipt)
 	stream_track(s, p, receipt, conn_queued(s->conn));
 }
 
-static void close_stream(struct stream *s, enum stream_error condition UNUSED, struct stanza *error)
+static void close_stream(struct stream *s, enum stream_error condition, struct stanza *error)
 {
+	int code = condition == STREAM_ERROR_SYSTEM_SHUTDOWN ? CLOSE_GOING_AWAY : CLOSE_NORMAL;
+
 	if (!s->opened)
 		negotiation_open(s, SPAN_NONE);
 	if (error)
 		write_element(s, error);
 	send_text(s, wrap_close());
-	websocket_close(of_stream(s)->frames, CLOSE_NORMAL, conn_out(s->conn));
+	websocket_close(of_stream(s)->frames, code, conn_out(s->conn));
 	conn_flush_later(s->conn);
 	conn_close(s->conn);
 }

@@ -9,7 +9,9 @@
 #include "xmpp/ns.h"
 #include "xmpp/parser.h"
 
+/* A page waits in its client's output as a whole: far less than any hard bound of it. */
 #define PAGE_ROWS 100u
+#define PAGE_BYTES 65536u
 #define HELD_MAX 1000u
 /* A visitor who left rarely comes back for more (reliability 6b). */
 #define VISITOR_KEEP_MAX 50u
@@ -102,6 +104,7 @@ static void read_page(struct passage *p, struct offline_flush *f)
 
 	r->seq = f->after;
 	r->limit = PAGE_ROWS;
+	r->bytes = PAGE_BYTES;
 	f->reading = f->more = true;
 	f->failed = false;
 	outbox_store(p->out, p->server, p->user, r);
@@ -265,7 +268,7 @@ void offline_page(struct passage *p, struct store_request *r)
 	}
 	for (size_t i = 0; i < r->row_count; i++)
 		give_row(p, f, s, &r->rows[i]);
-	f->more = r->row_count == PAGE_ROWS;
+	f->more = r->row_count == PAGE_ROWS || r->cut;
 	if (!f->more)
 		release_held(p->user, f);
 	go_on(p, f);

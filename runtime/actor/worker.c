@@ -85,6 +85,15 @@ static void on_clock(struct ev_loop *loop, ev_timer *w, int events)
 	(void)events; /* the turn that follows fires what is due */
 }
 
+/* libev would end the process with words of its own. */
+static void *loop_memory(void *old, long bytes)
+{
+	if (bytes)
+		return xrealloc(old, (size_t)bytes);
+	free(old);
+	return NULL;
+}
+
 void workers_init(unsigned count, bool simulate)
 {
 	pool.count = count;
@@ -93,6 +102,7 @@ void workers_init(unsigned count, bool simulate)
 	pool.stopping = 0;
 	pool.first = pool.last = NULL;
 	pool.waiting = 0;
+	ev_set_allocator(loop_memory);
 	pool.all = aligned_alloc(64, count * ((sizeof(struct worker) + 63) / 64 * 64));
 	ASSERT(pool.all && sizeof(struct worker) % 64 == 0);
 	memset(pool.all, 0, count * sizeof(struct worker));

@@ -108,6 +108,17 @@ static bool shows_input(const struct conn *c)
 	return conn_is_live(c) && c->phase == CONN_OPEN && !c->paused && !c->handshaking;
 }
 
+/* What the owner has not taken yet. No memory for it: this connection alone pays. */
+static bool keep(struct conn *c, const char *bytes, size_t n)
+{
+	if (!buf_try_reserve(&c->kept, n)) {
+		end_later(c, CONN_END_RESET);
+		return false;
+	}
+	buf_add(&c->kept, bytes, n);
+	return true;
+}
+
 void conn_deliver(struct conn *c, const char *bytes, size_t n, bool drained)
 {
 	struct span shown = { bytes, n };
@@ -117,7 +128,8 @@ void conn_deliver(struct conn *c, const char *bytes, size_t n, bool drained)
 	if (c->phase != CONN_OPEN || c->freed)
 		return;
 	if (from_kept) {
-		buf_add(&c->kept, bytes, n);
+		if (!keep(c, bytes, n))
+			return;
 		shown = buf_span(&c->kept);
 	}
 	if (!shows_input(c))
@@ -130,8 +142,8 @@ void conn_deliver(struct conn *c, const char *bytes, size_t n, bool drained)
 		buf_fini(&c->kept);
 	else if (from_kept)
 		buf_consume(&c->kept, used);
-	else
-		buf_add(&c->kept, bytes + used, n - used);
+	else if (!keep(c, bytes + used, n - used))
+		return;
 	/* Clear text behind the request for TLS was put there by someone in the middle (V24). */
 	if (c->handshaking && buf_len(&c->kept)) {
 		c->doomed = 1 + CONN_END_TLS;
@@ -337,6 +349,11 @@ void conn_flush_later(struct conn *c)
 
 void conn_write(struct conn *c, struct span bytes)
 {
+	if (!buf_try_reserve(&c->out, bytes.n)) { /* this connection alone pays; what it does not get goes back */
+		end_later(c, CONN_END_STALLED);
+		conn_worker_todo(c);
+		return;
+	}
 	buf_add_span(&c->out, bytes);
 	conn_flush_later(c);
 }

@@ -69,7 +69,9 @@ static pthread_once_t bio_once = PTHREAD_ONCE_INIT;
 static void make_bio_method(void)
 {
 	bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "connection");
-	ASSERT(bio_method && BIO_meth_set_read(bio_method, bio_read) && BIO_meth_set_write(bio_method, bio_write) &&
+	if (!bio_method)
+		base_out_of_memory();
+	ASSERT(BIO_meth_set_read(bio_method, bio_read) && BIO_meth_set_write(bio_method, bio_write) &&
 	       BIO_meth_set_ctrl(bio_method, bio_control));
 }
 
@@ -99,7 +101,8 @@ struct conn_tls *conn_tls_new(struct conn *c, struct tls_store *store, const cha
 	pthread_once(&bio_once, make_bio_method);
 	t->ssl = tls_server(store, host, alpn, &t->held);
 	bio = BIO_new(bio_method);
-	ASSERT(bio);
+	if (!bio)
+		base_out_of_memory();
 	BIO_set_data(bio, t);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(t->ssl, bio, bio);

@@ -189,7 +189,9 @@ SSL *tls_server(struct tls_store *s, const char *host, const char *alpn, struct 
 	SSL_CTX *ctx = host ? find(set, span_of(host)) : NULL;
 	SSL *ssl = SSL_new(ctx ? ctx : set->fallback);
 
-	ASSERT(ssl && alpn && *alpn);
+	if (!ssl)
+		base_out_of_memory();
+	ASSERT(alpn && *alpn);
 	SSL_set_app_data(ssl, (char *)(uintptr_t)alpn);
 	SSL_set_accept_state(ssl);
 	*held = set;

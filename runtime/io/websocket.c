@@ -56,7 +56,7 @@ static void need_frames(struct websocket *w)
 	static const struct wslay_frame_callbacks callbacks = { .recv_callback = take_input };
 
 	if (!w->frames && wslay_frame_context_init(&w->frames, &callbacks, w) != 0)
-		BUG("wslay gave no context");
+		base_out_of_memory();
 }
 
 static void drop_frames(struct websocket *w)
@@ -294,15 +294,19 @@ static bool begin_frame(struct websocket *w, const struct wslay_frame_iocb *f, s
 	return true;
 }
 
-static void take_payload(struct websocket *w, const struct wslay_frame_iocb *f)
+static void take_payload(struct websocket *w, const struct wslay_frame_iocb *f, struct buf *out)
 {
 	if (w->frame_opcode & 8) {
 		memcpy(w->control + w->control_n, f->data, f->data_length);
 		w->control_n = (uint8_t)(w->control_n + f->data_length);
 	} else {
 		size_t kept = buf_len(&w->message), room = most_kept(w) > kept ? (size_t)most_kept(w) - kept : 0;
+		size_t take = f->data_length < room ? f->data_length : room;
 
-		buf_add(&w->message, f->data, f->data_length < room ? f->data_length : room);
+		if (buf_try_reserve(&w->message, take))
+			buf_add(&w->message, f->data, take);
+		else
+			end_with(w, 1011, out); /* no memory: this connection alone pays */
 		w->message_n += f->data_length;
 	}
 	w->frame_left -= f->data_length;
@@ -331,7 +335,9 @@ size_t websocket_feed(struct websocket *w, struct span bytes, uint64_t now_ms, s
 		}
 		if (!w->in_frame && !begin_frame(w, &f, out))
 			break;
-		take_payload(w, &f);
+		take_payload(w, &f, out);
+		if (w->stop)
+			break; /* there was no memory for it */
 		if (w->frame_left)
 			continue;
 		w->in_head = w->in_frame = false;

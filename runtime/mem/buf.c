@@ -25,7 +25,8 @@ void buf_clear(struct buf *b)
 	b->start = b->end = 0;
 }
 
-char *buf_grow(struct buf *b, size_t bytes)
+/* NULL: no memory, and nothing has changed. */
+static char *try_grow(struct buf *b, size_t bytes)
 {
 	size_t used = buf_len(b), size = b->size ? b->size : FIRST_SIZE;
 
@@ -37,7 +38,9 @@ char *buf_grow(struct buf *b, size_t bytes)
 
 		while (size < used + bytes)
 			size *= 2;
-		fresh = xmalloc(size);
+		fresh = malloc(size);
+		if (!fresh)
+			return NULL;
 		if (used)
 			memcpy(fresh, b->base + b->start, used);
 		free(b->base);
@@ -47,6 +50,20 @@ char *buf_grow(struct buf *b, size_t bytes)
 	b->start = 0;
 	b->end = (uint32_t)used;
 	return b->base + b->end;
+}
+
+char *buf_grow(struct buf *b, size_t bytes)
+{
+	char *at = try_grow(b, bytes);
+
+	if (!at)
+		base_out_of_memory();
+	return at;
+}
+
+bool buf_try_reserve(struct buf *b, size_t bytes)
+{
+	return (b->size - b->end >= bytes && b->base) || try_grow(b, bytes);
 }
 
 void buf_commit(struct buf *b, size_t bytes)

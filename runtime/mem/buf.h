@@ -21,6 +21,9 @@ static inline char *buf_reserve(struct buf *b, size_t bytes)
 {
 	return b->size - b->end >= bytes && b->base ? b->base + b->end : buf_grow(b, bytes);
 }
+/* The same for bytes a peer decides about: false, and nothing has changed, when there is no memory for them. What is added up to
+ * that size then cannot fail. */
+bool buf_try_reserve(struct buf *b, size_t bytes) MUST_CHECK;
 void buf_commit(struct buf *b, size_t bytes);
 void buf_trim(struct buf *b); /* gives back what it has to spare: for bytes that are kept */
 static inline void buf_add(struct buf *b, const void *bytes, size_t n)

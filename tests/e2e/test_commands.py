@@ -297,7 +297,9 @@ class Signals(unittest.TestCase):
 
     def test_port_in_use(self):
         with Server() as server:
-            done = subprocess.run([BINARY, "--property-file", server.conf], capture_output=True, text=True, timeout=20)
+            with open(server.conf) as file, open(server.conf + ".other", "w") as out:
+                out.write(file.read().replace("/data/", "/other/"))  # a store of its own
+            done = subprocess.run([BINARY, "--property-file", server.conf + ".other"], capture_output=True, text=True, timeout=20)
             self.assertEqual(done.returncode, 1)
             self.assertIn("in use", done.stderr)
             self.assertNotIn("ready", done.stdout)

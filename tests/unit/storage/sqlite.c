@@ -24,7 +24,7 @@ static const char *path_of(const char *uri)
 
 static void forget(const char *uri)
 {
-	static const char *const ends[] = { "", "-wal", "-shm" };
+	static const char *const ends[] = { "", "-wal", "-shm", "-lock" };
 	char path[STORE_SUITE_URI];
 
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
@@ -144,6 +144,62 @@ static void a_newer_database_is_refused(void **state)
 	forget(uri);
 }
 
+static void a_store_has_one_owner(void **state)
+{
+	char uri[STORE_SUITE_URI];
+	struct store *owner;
+
+	(void)state;
+	fresh(uri);
+	owner = store_suite_open(uri, STORE_OWNER);
+	assert_int_equal(refused(uri, STORE_OWNER), STATUS_BUSY);
+	store_close(store_suite_open(uri, STORE_WRITER)); /* the command line works beside it */
+	assert_int_equal(refused(uri, STORE_OWNER), STATUS_BUSY); /* and takes nothing from its lock */
+	store_close(owner);
+	store_close(store_suite_open(uri, STORE_OWNER));
+	forget(uri);
+}
+
+static void an_emptied_store_is_refused_to_its_owner(void **state)
+{
+	char uri[STORE_SUITE_URI];
+
+	(void)state;
+	fresh(uri);
+	store_close(store_suite_open(uri, STORE_OWNER));
+	assert_int_equal(truncate(path_of(uri), 0), 0);
+	assert_int_equal(refused(uri, STORE_OWNER), STATUS_CORRUPT);
+	assert_int_equal(unlink(path_of(uri)), 0);
+	store_close(store_suite_open(uri, STORE_OWNER));
+	forget(uri);
+}
+
+static void a_damaged_page_is_found_by_the_owner(void **state)
+{
+	char uri[STORE_SUITE_URI], junk[4096] = { 0 };
+	struct store *s;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	fresh(uri);
+	s = store_suite_open(uri, STORE_OWNER);
+	for (unsigned i = 0; i < 200; i++) {
+		char name[16];
+		struct span owner = { name, (size_t)snprintf(name, sizeof(name), "user%u", i) };
+
+		assert_int_equal(store_put(s, STORE_ACCOUNT, owner, (struct span){ junk, 512 }), STATUS_OK);
+	}
+	store_close(s);
+	fd = open(path_of(uri), O_RDWR);
+	assert_int_equal(fstat(fd, &st), 0);
+	memset(junk, 0xa5, sizeof(junk));
+	assert_int_equal(pwrite(fd, junk, sizeof(junk), st.st_size - (off_t)sizeof(junk)), sizeof(junk));
+	close(fd);
+	assert_int_equal(refused(uri, STORE_OWNER), STATUS_CORRUPT);
+	forget(uri);
+}
+
 static void a_reader_cannot_write(void **state)
 {
 	char uri[STORE_SUITE_URI];
@@ -254,6 +310,9 @@ int main(void)
 		cmocka_unit_test(a_place_that_cannot_be_used_is_named),
 		cmocka_unit_test(a_file_that_is_no_database_is_refused_and_left_alone),
 		cmocka_unit_test(a_newer_database_is_refused),
+		cmocka_unit_test(a_store_has_one_owner),
+		cmocka_unit_test(an_emptied_store_is_refused_to_its_owner),
+		cmocka_unit_test(a_damaged_page_is_found_by_the_owner),
 		cmocka_unit_test(a_reader_cannot_write),
 		cmocka_unit_test(a_reader_sees_nothing_before_the_commit),
 		cmocka_unit_test(a_reader_sees_whole_transactions_while_a_writer_writes),

@@ -81,21 +81,43 @@ static void bytes_over_the_rate_wait(void **state)
 	client_free(c);
 }
 
-static void a_client_of_a_busy_shard_is_not_read(void **state)
+static void check_not_read(actor_id busy)
 {
 	struct client *c = visitor();
 
-	(void)state;
 	for (int i = 0; i < 60; i++) {
 		struct shard_written *m = MSG_NEW(shard_written, shard_written);
 
-		actor_send(w->server.shard[0], &m);
+		actor_send(busy, &m);
 	}
 	send_many(c, 5);
 	assert_in_range(count_of(world_log(w), "INBOUND"), 1, 4);
 	world_pass(w, 200);
 	assert_in_range(count_of(world_log(w), "INBOUND"), 1, 4);
 	client_free(c);
+}
+
+static void a_client_of_a_busy_shard_is_not_read(void **state)
+{
+	(void)state;
+	check_not_read(w->server.shard[0]);
+}
+
+static void look_away(void *nothing, struct msg *m)
+{
+	(void)nothing;
+	(void)m;
+}
+
+static void nobody_is_read_while_the_store_is_behind(void **state)
+{
+	static const struct behaviour small = { .name = "small store", .placement = ACTOR_PINNED, .receive = look_away, .mailbox_max = 64 };
+	actor_id store = w->server.store;
+
+	(void)state;
+	w->server.store = actor_spawn(&small, NULL, 0);
+	check_not_read(w->server.store);
+	w->server.store = store;
 }
 
 static void a_client_that_does_not_read_is_not_read_and_then_cut_off(void **state)
@@ -162,6 +184,8 @@ int main(void)
 		TEST(stanzas_over_the_rate_wait_and_none_is_lost),
 		TEST(bytes_over_the_rate_wait),
 		TEST(a_client_of_a_busy_shard_is_not_read),
+		TEST(nobody_is_read_while_the_store_is_behind),
+		TEST(nobody_is_read_while_the_store_is_behind),
 		TEST(a_client_that_does_not_read_is_not_read_and_then_cut_off),
 		TEST(a_client_that_reads_again_goes_on),
 		TEST(messages_for_a_closing_stream_follow_those_before_them_back),
