@@ -158,6 +158,15 @@ class Invariants(unittest.TestCase):
         self.breaks("I3", resumed(5).recv(1, at=6))
         self.holds(resumed(5).crash().recv(1))
 
+    def test_i3_a_failing_disk_deletes_nothing(self):
+        def again(since):
+            story = Story().send(1).recv(1, at=5)
+            if since:
+                story("fault", kind="disk-error")("fault", kind="disk-error over")
+            return story("lost", c="b", s=2, acks=True)("told", c="b", s=2, n=5)("resumed", c="b", s=2).recv(1, at=6)
+        self.holds(again(True))
+        self.breaks("I3", again(False))
+
     def test_i3_a_resend_is_one_message(self):
         def story():
             return Story().send(1).recv(1).send(1, attempt=2).recv(1)

@@ -7,7 +7,8 @@ that broke one. Exit code 0: all held; 1: one did not; 2: this is no history.
 I1 no loss         what was acknowledged was received, bounced to its sender, or is kept for somebody who cannot return
 I2 no invention    what was received was sent, unchanged, by whom it says, to whom got it
 I3 no doubles      a second receipt needs a broken line, a new session or a crash in between; none at all of what the
-                   server knows to be acknowledged; a resend with the same origin-id is one message
+                   server knows to be acknowledged, unless the disk failed (it could not delete what it kept); a resend
+                   with the same origin-id is one message
 I4 order           first receipts by one recipient follow the order in one sender's session
 I5 one fate        bounced or received; both only with a crash, or the recipient's broken line, in between
 I6 sane acks       h never falls and never passes what was sent
@@ -33,6 +34,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import history  # noqa: E402
 
 DESK = "desk"
+DISK = ("disk-full", "disk-error")
 SETTLE = 120
 KEEP = 1000  # violations remembered
 LINES = 200  # of a life line printed
@@ -94,7 +96,7 @@ class Verifier:
         self.losses = {}    # chain -> times at which a line without acknowledgements broke
         self.told = {}      # session -> [(time, n)]
         self.acks = {}      # session -> (h, line)
-        self.crashes = []   # [from, to]
+        self.crashes, self.disk = [], []  # [from, to]: the server is dead; the disk fails
         self.last_fault = 0.0
         self.at_rest = False
 
@@ -141,6 +143,11 @@ class Verifier:
             self.crashes.append([e["t"], float("inf")])
         elif e["kind"] == "up" and self.crashes:
             self.crashes[-1][1] = e["t"]
+        elif e["kind"] in DISK:
+            self.disk.append([e["t"], float("inf")])
+        elif e["kind"].endswith(" over") and e["kind"][:-5] in DISK:
+            for one in self.disk:
+                one[1] = min(one[1], e["t"])
 
     def on_strange(self, at, e):
         self.out.violate(at, "I2", None, "%s got a text that nobody sent: %r" % (e["c"], e["text"]))
@@ -156,6 +163,9 @@ class Verifier:
     def crashed(self, since, until):
         """The server was dead at some moment between the two."""
         return any(begin <= until and end >= since for begin, end in self.crashes)
+
+    def disk_failed(self, since, until):
+        return any(begin <= until and end >= since for begin, end in self.disk)
 
     @staticmethod
     def between(times, since, until):
@@ -200,7 +210,7 @@ class Verifier:
                 self.may_double(ident, sends, first, second)
             if len(sends) == 1:
                 orders.add("%s %s" % (sends[0]["s"], chain), "%012d %d %s" % (sends[0]["at"], own[0]["at"], ident))
-        self.has_one_fate(ident, receipts, bounces)
+        self.has_one_fate(ident, sends, receipts, bounces)
         self.is_in_time(ident, receipts + bounces)
 
     def is_true(self, ident, sends, receipts, bounces):
@@ -246,23 +256,31 @@ class Verifier:
     def may_double(self, ident, sends, first, second):
         self.out.add("doubles")
         since, until = first["t"], second["t"]
+        again = any(s["try"] > 1 and s["t"] < until for s in sends)
         if self.crashed(since, until):
             return
-        if self.was_told(first["s"], first["n"], since, until):
+        if again and self.resends_may_double:
+            self.out.add("doubles of resends")
+            return
+        # What the desk passes on is settled by an answer, not by a receipt: an owner who comes back may be shown it again.
+        if sends[0]["to"] != DESK and self.was_told(first["s"], first["n"], since, until):
+            if self.disk_failed(since, until) and self.broke(first["c"], since, until):
+                self.out.add("doubles of rows that a failing disk did not delete")
+                return
             what = "%s got it again after the server had its acknowledgement" % first["c"]
         elif self.broke(first["c"], since, until):
             return
-        elif any(s["try"] > 1 and s["t"] < until for s in sends):
-            if self.resends_may_double:
-                self.out.add("doubles of resends")
-                return
+        elif again:
             what = "%s got it twice because it was sent again with the same origin-id" % first["c"]
         else:
             what = "%s got it twice on an unbroken line" % first["c"]
         self.out.violate(second["at"], "I3", ident, what)
 
-    def has_one_fate(self, ident, receipts, bounces):
+    def has_one_fate(self, ident, sends, receipts, bounces):
         if not receipts or not bounces:
+            return
+        if self.resends_may_double and len(sends) > 1:
+            self.out.add("doubles of resends")
             return
         times = [e["t"] for e in receipts + bounces]
         since, until = min(times), max(times)
@@ -311,10 +329,15 @@ def life_line(path, ident):
             fates += e["e"] in ("recv", "bounce")
     if begin is None:
         return
+    untold = {}
     for at, e in enumerate(history.read(path)):
         own = e.get("id") == ident or ident in (e.get("ids") or ())
         near = at >= begin and (at <= end or not fates) and (e["e"] == "fault" or e.get("c") in people and
-                                                            e["e"] in ("open", "lost", "resumed", "closed", "told"))
+                                                            e["e"] in ("open", "lost", "resumed", "closed"))
+        if own and e["e"] == "recv":
+            untold[e["s"]] = e["n"]
+        elif e["e"] == "told" and untold.get(e["s"], float("inf")) <= e["n"]:
+            near = bool(untold.pop(e["s"]))
         if own or near:
             e.pop("ids", None)
             yield "%s %s" % ("*" if own else " ", json.dumps(e, ensure_ascii=False))

@@ -1,0 +1,46 @@
+"""What people do and how the server is set up. `mixed` is the schedule of ./test and of the long runs; the others aim at
+one promise each, so that a server which breaks it is caught in seconds (mutants)."""
+import dataclasses
+
+ALL = ("kill", "freeze", "slow-disk", "disk-full", "disk-error", "redis", "line-cut", "line-reset", "line-stall", "line-slow",
+       "line-bytes", "line-half")
+LINES = tuple(kind for kind in ALL if kind.startswith("line-"))
+OPTIONS = (
+    "basic-conf/log-level=info",
+    "sess-man/plugins-conf/scram-iterations[I]=4096",
+    "sess-man/limits/sessions-per-account[I]=100",
+    "amp/store-limit[I]=0", "amp/store-limit-total[I]=0",
+    "c2s/processors/urn:xmpp:sm:3/resumption-timeout[I]=6",
+    "c2s/processors/urn:xmpp:sm:3/ack-request-delay[I]=300",
+    "bosh/max-inactivity[I]=6", "bosh/max-wait[I]=5",
+    "sess-man/desk/hold[I]=5", "sess-man/desk/notify-grace[I]=1", "sess-man/desk/terminate-grace[I]=1",
+    "sess-man/desk/capacity[I]=1000", "sess-man/desk/robot-deadline[I]=8", "sess-man/desk/waiting-max[I]=100000",
+    "sess-man/limits/visitor/stanza-rate[I]=0", "sess-man/limits/user/stanza-rate[I]=0",
+)
+OPS = {"send": 60, "burst": 4, "ask": 8, "mute": 2, "deaf": 2, "kill": 3, "vanish": 2, "leave": 3}
+
+
+@dataclasses.dataclass
+class Profile:
+    # of ten people: how many are what
+    user: int = 5
+    visitor: int = 4
+    staff: int = 1                  # seats and robots, half and half, at least one each
+    transports: tuple = ("tcp", "tcp", "bosh", "bosh", "ws")
+    managed: float = 0.8            # share of TCP and WebSocket clients with stream management
+    cookie_seats: bool = False
+    ops: dict = dataclasses.field(default_factory=lambda: dict(OPS))
+    rate: float = 3.0               # acts a second of one person
+    burst: int = 20
+    absence: float = 6.0            # seconds at most
+    fillers: tuple = (0, 0, 0, 100, 1000)
+    absent: int = 0                 # of ten users: how many come at the end only
+    faults: tuple = ALL
+    options: tuple = OPTIONS
+    visitors_keep: float = 0.8      # share of visitors on BOSH and WebSocket with a cookie
+    disk_ms: int = 0                # each fsync takes so much longer, always
+
+
+PROFILES = {
+    "mixed": Profile(cookie_seats=True),
+}
