@@ -37,7 +37,7 @@ DESK = "desk"
 DISK = ("disk-full", "disk-error")
 SETTLE = 120
 KEEP = 1000  # violations remembered
-LINES = 200  # of a life line printed
+LINES = 80  # of a life line printed
 NAMES = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8")
 
 

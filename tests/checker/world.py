@@ -73,7 +73,7 @@ class World:
         roles = ["seat", "robot"] * (staff // 2) + ["user"] * (p.user * tenth) + ["visitor"] * (p.visitor * tenth)
         for role in roles:
             name = "v%d" % number if role == "visitor" else "u%d" % number
-            person = Person(self, name, role, chance.choice(p.transports), chance.random() < p.managed)
+            person = Person(self, name, role, chance.choice(p.transports), chance.random() < (p.managed if role in ("user", "visitor") else 1))
             person.keeps = role != "visitor" or (person.transport != "tcp" and chance.random() < p.visitors_keep)
             person.absent = role == "user" and chance.random() * 10 < p.absent
             people.append(person)
