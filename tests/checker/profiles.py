@@ -44,3 +44,22 @@ class Profile:
 PROFILES = {
     "mixed": Profile(cookie_seats=True),
 }
+
+CLIENTS = dict(staff=0, visitor=0, user=10, managed=1.0, transports=("tcp", "ws"))
+
+PROFILES.update({
+    # Senders to people who are away, a slow disk, kills: what was acknowledged must be on the disk.
+    "ack": Profile(**CLIENTS, absent=5, disk_ms=100, rate=10, faults=("kill",),
+                   ops={"send": 10, "burst": 1, "ask": 3}),
+    # People who come, take what was kept for them and are gone before they have acknowledged it.
+    "kept": Profile(**CLIENTS, rate=5, absence=2.0, faults=(),
+                    ops={"send": 10, "burst": 2, "mute": 2, "vanish": 3, "leave": 3}),
+    # More at once than a disk takes: mailboxes fill up.
+    "flood": Profile(**CLIENTS, absent=5, disk_ms=800, rate=2, burst=900, fillers=(0,), faults=(),
+                     ops={"burst": 1, "ask": 1}, options=OPTIONS + ("sess-man/limits/mailbox[I]=1024",)),
+    # Pages that are closed while the server answers them.
+    "page": Profile(staff=0, visitor=0, user=10, transports=("bosh",), rate=5, absence=1.0, faults=(),
+                    ops={"send": 10, "burst": 1, "vanish": 2}),
+    # Lines that break all the time, and sessions that go on.
+    "resume": Profile(**CLIENTS, rate=5, faults=(), ops={"send": 10, "burst": 1, "kill": 3}),
+})

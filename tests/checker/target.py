@@ -15,6 +15,8 @@ from server import BINARY, Process, Redis, Server  # noqa: E402
 
 DISK = "64m"
 BUILT = os.path.dirname(BINARY)
+while not os.path.exists(os.path.join(BUILT, "tests", "bench")) and BUILT != os.path.dirname(BUILT):
+    BUILT = os.path.dirname(BUILT)  # a mutant lies deeper in the build folder
 ACCOUNTS = os.path.join(BUILT, "tests", "bench", "accounts")
 SHIM = os.environ.get("CHECKER_SHIM", os.path.join(BUILT, "tests", "checker", "libdisk_shim.so"))
 PASSWORD = "bench"  # of the accounts that tests/bench/accounts makes

@@ -10,7 +10,8 @@ I3 no doubles      a second receipt needs a broken line, a new session or a cras
                    server knows to be acknowledged, unless the disk failed (it could not delete what it kept); a resend
                    with the same origin-id is one message
 I4 order           first receipts by one recipient follow the order in one sender's session
-I5 one fate        bounced or received; both only with a crash, or the recipient's broken line, in between
+I5 one fate        bounced or received; both only with a crash in between, or when the recipient's session ended before it
+                   had acknowledged what it got
 I6 sane acks       h never falls and never passes what was sent
 I7 archive         not applicable: there is no archive yet
 I8 it settles      everything has its fate `--settle` seconds after the last fault; nothing waits in the store for somebody
@@ -36,6 +37,7 @@ import history  # noqa: E402
 DESK = "desk"
 DISK = ("disk-full", "disk-error")
 SETTLE = 120
+LAG = 5      # seconds until a client notices the end of a session that the server knows of
 KEEP = 1000  # violations remembered
 LINES = 80  # of a life line printed
 NAMES = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8")
@@ -284,7 +286,10 @@ class Verifier:
             return
         times = [e["t"] for e in receipts + bounces]
         since, until = min(times), max(times)
-        if not self.crashed(since, until) and not any(self.broke(r["c"], since, until) for r in receipts):
+        # It went back when its recipient's session ended, and the recipient had it without having said so yet.
+        unsaid = any(self.broke(r["c"], since, until + LAG) and not self.was_told(r["s"], r["n"], since, bounces[0]["t"])
+                     for r in receipts)
+        if not self.crashed(since, until) and not unsaid:
             self.out.violate(max(receipts[0]["at"], bounces[0]["at"]), "I5", ident, "bounced and received")
 
     def is_in_time(self, ident, fates):
