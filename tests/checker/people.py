@@ -120,6 +120,8 @@ class Person:
         await self.ask(lambda: self.line.bind(self.resource))
         if self.managed_wanted:
             await self.ask(lambda: self.line.put("<enable xmlns='%s' resume='true'/>" % SM))
+        if not self.world.quiet.is_set() and self.random.random() < self.world.profile.hasty:
+            self.line.flowing.clear()
         self.stanza("<presence xmlns='jabber:client'/>")
         if self.role == "visitor":
             self.stanza("<iq xmlns='jabber:client' type='get' id='roster'><query xmlns='%s'/></iq>" % ROSTER)
@@ -138,7 +140,8 @@ class Person:
                 self.chain = "%s.%d" % (self.name, self.generation)
             self.world.jids[bare] = self.chain
             self.log("chain", c=self.chain, role=self.role, jid=bare, acks=self.acks, returns=self.world.keeps(self))
-        self.log("open", c=self.chain, s=self.s, how=self.transport + (" managed" if self.managed_wanted else ""))
+        self.log("open", c=self.chain, s=self.s, how=self.transport + (" managed" if self.managed_wanted else "") +
+                 (" acks" if getattr(self.line, "acks", False) else ""))
 
     # -- sending ------------------------------------------------------------------------------------------------------
 
@@ -206,7 +209,10 @@ class Person:
     # -- what is acknowledged -------------------------------------------------------------------------------------------
 
     def on_acked(self, h, sent, idents):
-        self.log("acked", c=self.chain, s=self.s, h=h, sent=sent, ids=idents)
+        if isinstance(self.line, Bosh) and not self.line.acks:  # XEP-0124 9: a bare answer promises nothing
+            self.log("soft", c=self.chain, s=self.s, ids=idents)
+        else:
+            self.log("acked", c=self.chain, s=self.s, h=h, sent=sent, ids=idents)
         for ident in idents:
             self.open_messages.pop(ident, None)
 
@@ -340,6 +346,8 @@ class Person:
         while not self.world.quiet.is_set():
             try:
                 await self.log_in(self.random.random() < 0.8)
+                if not self.line.flowing.is_set():
+                    await self.hurry_away(self.line)
                 await self.session()
             except Refused:
                 pass
@@ -360,7 +368,7 @@ class Person:
             self.managed = None
             self.log("closed", c=self.chain, s=self.s)
         else:
-            acks = self.managed is not None or isinstance(line, Bosh)
+            acks = self.managed_wanted or isinstance(line, Bosh)
             self.log("lost", c=self.chain, s=self.s, acks=acks, why=line.why[:80])
         self.s = None
 
@@ -392,6 +400,12 @@ class Person:
             line.leave()
         else:
             line.kill(True)
+
+    async def hurry_away(self, line):
+        """What was kept for it is on its way; it is gone before it reads that, and does not resume."""
+        await self.world.any_of(line.over, self.random.random() * 0.2)
+        self.drop(line)
+        self.managed = None
 
     async def do_send(self, line):
         self.send()
@@ -463,8 +477,10 @@ class Person:
         self.ping()
         try:
             await self.answered()
+            return True
         except Gone:
             self.log("stuck", c=self.chain, why="no answer to a ping at the end")
+            return False
 
     async def log_out(self):
         line = self.line

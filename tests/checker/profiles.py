@@ -34,6 +34,7 @@ class Profile:
     burst: int = 20
     absence: float = 6.0            # seconds at most
     fillers: tuple = (0, 0, 0, 100, 1000)
+    hasty: float = 0.05             # share of fresh logins that end before anything is read
     absent: int = 0                 # of ten users: how many come at the end only
     faults: tuple = ALL
     options: tuple = OPTIONS
@@ -52,7 +53,7 @@ PROFILES.update({
     "ack": Profile(**CLIENTS, absent=5, disk_ms=100, rate=10, faults=("kill",),
                    ops={"send": 10, "burst": 1, "ask": 3}),
     # People who come, take what was kept for them and are gone before they have acknowledged it.
-    "kept": Profile(**CLIENTS, rate=5, absence=2.0, faults=(),
+    "kept": Profile(**CLIENTS, rate=5, absence=2.0, hasty=0.5, faults=(),
                     ops={"send": 10, "burst": 2, "mute": 2, "vanish": 3, "leave": 3}),
     # More at once than a disk takes: mailboxes fill up.
     "flood": Profile(**CLIENTS, absent=5, disk_ms=800, rate=2, burst=900, fillers=(0,), faults=(),

@@ -146,7 +146,8 @@ class Tcp(Socket):
         while not self.over.is_set():
             await self.flowing.wait()
             data = await self.reader.read(65536)
-            if not data:
+            await self.flowing.wait()  # what came while it was not to be read is not taken
+            if not data or self.over.is_set():
                 return
             try:
                 self.feed(data)
@@ -211,6 +212,9 @@ class WebSocket(Socket):
             if n >= 126:
                 n = int.from_bytes(await self.reader.readexactly(2 if n == 126 else 8), "big")
             payload = await self.reader.readexactly(n)
+            await self.flowing.wait()
+            if self.over.is_set():
+                return
             if first & 15 == 1:
                 self.text(payload)
             elif first & 15 == 9:
@@ -313,7 +317,7 @@ class Bosh(Line):
     async def pump(self):
         while not self.over.is_set():
             await self.flowing.wait()
-            busy = len(self.flying)
+            busy = self.rid - self.done  # by rid: a later answer may overtake an earlier one
             if self.sid and busy < self.WINDOW and (self.out or self.restart or self.ending or not busy):
                 self.issue()
                 if self.ending:

@@ -157,7 +157,7 @@ class World:
                 return "it ended by itself: " + self.target.log_tail()
 
     async def rest(self, settle):
-        self.target.heal_disk()
+        self.target.heal_disk(for_good=True)
         code = await self.target.restart()
         if code != 0:
             self.history("stuck", c="server", why="exit code %d at SIGTERM: %s" % (code, self.target.log_tail()))
@@ -171,7 +171,8 @@ class World:
             self.waiting.changed.clear()
             await self.any_of(self.waiting.changed, min(1, max(0.01, deadline - self.now())), quiet=False)
         for _ in range(2):
-            await asyncio.gather(*(person.has_all() for person in present))
+            if not all(await asyncio.gather(*(person.has_all() for person in present))):
+                break
         await asyncio.gather(*(person.log_out() for person in present))
         await self.target.stop_server()
         for table, ident in self.target.stored():
