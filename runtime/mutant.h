@@ -11,7 +11,7 @@
 #ifndef MUTANT_delete_offline_before_ack
 #define MUTANT_delete_offline_before_ack 0
 #endif
-/* An actor that is behind gets no more. */
+/* What a session has no room for is gone: its sender is told that it arrived. */
 #ifndef MUTANT_drop_on_mailbox_full
 #define MUTANT_drop_on_mailbox_full 0
 #endif

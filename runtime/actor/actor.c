@@ -10,7 +10,6 @@
 #include "runtime/actor/inner.h"
 #include "runtime/actor/order.h"
 #include "runtime/metric.h"
-#include "runtime/mutant.h"
 #include "runtime/outside.h"
 
 /* System messages: the first and the last an actor gets. */
@@ -53,10 +52,6 @@ void actor_deliver(struct msg *m)
 	struct actor *a = directory_find(m->to);
 
 	if (!a) {
-		dead_letter(m);
-		return;
-	}
-	if (MUTANT(drop_on_mailbox_full) && actor_backlog(a->id) >= a->mailbox_max / 2) {
 		dead_letter(m);
 		return;
 	}

@@ -55,9 +55,9 @@ PROFILES.update({
     # People who come, take what was kept for them and are gone before they have acknowledged it.
     "kept": Profile(**CLIENTS, rate=5, absence=2.0, hasty=0.5, faults=(),
                     ops={"send": 10, "burst": 2, "mute": 2, "vanish": 3, "leave": 3}),
-    # More at once than a disk takes: mailboxes fill up.
-    "flood": Profile(**CLIENTS, absent=5, disk_ms=800, rate=2, burst=900, fillers=(0,), faults=(),
-                     ops={"burst": 1, "ask": 1}, options=OPTIONS + ("sess-man/limits/mailbox[I]=1024",)),
+    # People who read and do not acknowledge, with room for little: their mailboxes overflow.
+    "full": Profile(**CLIENTS, rate=5, burst=200, hasty=0, fillers=(0,), faults=(), ops={"send": 2, "burst": 4, "mute": 4},
+                    options=OPTIONS + ("sess-man/limits/user/unacknowledged[I]=120",)),
     # Pages that are closed while the server answers them.
     "page": Profile(staff=0, visitor=0, user=10, transports=("bosh",), rate=5, absence=1.0, faults=(),
                     ops={"send": 10, "burst": 1, "vanish": 2}),
