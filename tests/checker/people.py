@@ -24,8 +24,8 @@ SILENCE = 8   # seconds without an answer that is due: the line is taken for dea
 class Managed:
     """A session with stream management: it outlives its line."""
 
-    def __init__(self, ident, session):
-        self.id, self.s = ident, session
+    def __init__(self, session):
+        self.id, self.s, self.on = None, session, False
         self.got = self.sent = 0
         self.h = 0
         self.unacked = collections.deque()  # (number, ident)
@@ -107,6 +107,11 @@ class Person:
         elif hasattr(line, "writer"):
             line.kill(False)
 
+    def enable(self):
+        """What we send counts from here on, what we get from <enabled/> on (XEP-0198 3)."""
+        self.managed = Managed(self.s)
+        self.line.put("<enable xmlns='%s' resume='true'/>" % SM)
+
     def resume(self):
         m = self.managed
         self.line.put("<resume xmlns='%s' previd='%s' h='%d'/>" % (SM, m.id, m.got))
@@ -119,7 +124,7 @@ class Person:
         self.managed = None
         await self.ask(lambda: self.line.bind(self.resource))
         if self.managed_wanted:
-            await self.ask(lambda: self.line.put("<enable xmlns='%s' resume='true'/>" % SM))
+            await self.ask(self.enable)
         if not self.world.quiet.is_set() and self.random.random() < self.world.profile.hasty:
             self.line.flowing.clear()
         self.stanza("<presence xmlns='jabber:client'/>")
@@ -239,7 +244,7 @@ class Person:
         self.heard = self.world.now()
         if e.tag in STANZAS:
             self.got += 1
-            if self.managed:
+            if self.managed and self.managed.on:
                 self.managed.got += 1
             getattr(self, "on_" + e.tag.split("}")[1])(e, n or (self.managed.got if self.managed else self.got))
         elif e.tag.startswith("{%s}" % SM):
@@ -250,7 +255,7 @@ class Person:
             self.turn.set_result(answer)
 
     def on_enabled(self, e):
-        self.managed = Managed(e.get("id"), self.s)
+        self.managed.id, self.managed.on = e.get("id"), True
         self.turned(True)
 
     def on_resumed(self, e):
@@ -269,7 +274,9 @@ class Person:
 
     def on_failed(self, e):
         if self.managed and e.get("h"):
+            self.s = self.managed.s
             self.settle(int(e.get("h")))
+            self.s = None
         self.turned(False)
 
     def on_r(self, _):

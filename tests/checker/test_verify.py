@@ -172,6 +172,8 @@ class Invariants(unittest.TestCase):
             return Story().send(1).recv(1).send(1, attempt=2).recv(1)
         self.breaks("I3", story())
         self.holds(story(), resends_may_double=True)
+        self.holds(Story().send(1).crash().recv(1).send(1, attempt=2).recv(1))
+        self.breaks("I3", Story().crash().send(1).recv(1).send(1, attempt=2).recv(1))
 
     # -- I4 ---------------------------------------------------------------------------------------------------------
 
@@ -200,6 +202,10 @@ class Invariants(unittest.TestCase):
     def test_i6_h_falls(self):
         self.breaks("I6", Story().send(1).recv(1).acked(1, h=2).acked(1, h=1), ident=None)
         self.holds(Story().send(1).recv(1).acked(1, h=2)("open", c="a", s=5, how="tcp").acked(1, s=5, h=1))
+
+    def test_i6_h_may_be_behind_after_a_crash(self):
+        self.holds(Story().send(1).recv(1).acked(1, h=2).crash().acked(1, h=1))
+        self.breaks("I6", Story().send(1).recv(1).crash().acked(1, h=2).acked(1, h=1), ident=None)
 
     def test_i6_h_passes_what_was_sent(self):
         story = Story().send(1).recv(1)

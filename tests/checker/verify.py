@@ -8,11 +8,11 @@ I1 no loss         what was acknowledged was received, bounced to its sender, or
 I2 no invention    what was received was sent, unchanged, by whom it says, to whom got it
 I3 no doubles      a second receipt needs a broken line, a new session or a crash in between; none at all of what the
                    server knows to be acknowledged, unless the disk failed (it could not delete what it kept); a resend
-                   with the same origin-id is one message
+                   with the same origin-id is one message, unless the server started anew in between
 I4 order           first receipts by one recipient follow the order in one sender's session
 I5 one fate        bounced or received; both only with a crash in between, or when the recipient's session ended before it
                    had acknowledged what it got
-I6 sane acks       h never falls and never passes what was sent
+I6 sane acks       h never falls (but in the <failed/> after a crash) and never passes what was sent
 I7 archive         not applicable: there is no archive yet
 I8 it settles      everything has its fate `--settle` seconds after the last fault; nothing waits in the store for somebody
                    who is here; everybody could log in
@@ -45,6 +45,10 @@ NAMES = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8")
 
 def bare(jid):
     return (jid or "").split("/")[0]
+
+
+def overlaps(intervals, since, until):
+    return any(begin <= until and end >= since for begin, end in intervals)
 
 
 class Sorted:
@@ -98,7 +102,8 @@ class Verifier:
         self.losses = {}    # chain -> times at which a line without acknowledgements broke
         self.told = {}      # session -> [(time, n)]
         self.acks = {}      # session -> (h, line)
-        self.crashes, self.disk = [], []  # [from, to]: the server is dead; the disk fails
+        # [from, to]: the server is dead; it is restarted properly; the disk fails
+        self.crashes, self.restarts, self.disk = [], [], []
         self.last_fault = 0.0
         self.at_rest = False
 
@@ -130,13 +135,15 @@ class Verifier:
         self.told.setdefault(e["s"], []).append((e["t"], e["n"]))
 
     def on_acked(self, at, e):
-        before = self.acks.get(e["s"], 0)
-        if e["h"] < before:
+        before, then = self.acks.get(e["s"], (0, e["t"]))
+        if e["h"] < before and self.crashed(then, e["t"]):
+            self.out.add("h was behind after a crash")  # the <failed/> of a session that the crash ended
+        elif e["h"] < before:
             self.out.violate(at, "I6", None, "%s, session %s: h went from %d back to %d" % (e["c"], e["s"], before, e["h"]))
         if e["h"] > e["sent"]:
             self.out.violate(at, "I6", None, "%s, session %s: h is %d and only %d were sent"
                              % (e["c"], e["s"], e["h"], e["sent"]))
-        self.acks[e["s"]] = e["h"]
+        self.acks[e["s"]] = e["h"], e["t"]
 
     def on_fault(self, _, e):
         self.last_fault = e["t"]
@@ -145,6 +152,10 @@ class Verifier:
             self.crashes.append([e["t"], float("inf")])
         elif e["kind"] == "up" and self.crashes:
             self.crashes[-1][1] = e["t"]
+        elif e["kind"] == "restart":
+            self.restarts.append([e["t"], float("inf")])
+        elif e["kind"] == "restart over" and self.restarts:
+            self.restarts[-1][1] = e["t"]
         elif e["kind"] in DISK:
             self.disk.append([e["t"], float("inf")])
         elif e["kind"].endswith(" over") and e["kind"][:-5] in DISK:
@@ -164,10 +175,13 @@ class Verifier:
 
     def crashed(self, since, until):
         """The server was dead at some moment between the two."""
-        return any(begin <= until and end >= since for begin, end in self.crashes)
+        return overlaps(self.crashes, since, until)
+
+    def started_anew(self, since, until):
+        return self.crashed(since, until) or overlaps(self.restarts, since, until)
 
     def disk_failed(self, since, until):
-        return any(begin <= until and end >= since for begin, end in self.disk)
+        return overlaps(self.disk, since, until)
 
     @staticmethod
     def between(times, since, until):
@@ -261,8 +275,8 @@ class Verifier:
         again = any(s["try"] > 1 and s["t"] < until for s in sends)
         if self.crashed(since, until):
             return
-        if again and self.resends_may_double:
-            self.out.add("doubles of resends")
+        if again and (self.resends_may_double or self.started_anew(sends[0]["t"], until)):
+            self.out.add("doubles of resends")  # after a start nobody remembers what was sent before
             return
         # What the desk passes on is settled by an answer, not by a receipt: an owner who comes back may be shown it again.
         if sends[0]["to"] != DESK and self.was_told(first["s"], first["n"], since, until):
@@ -281,7 +295,7 @@ class Verifier:
     def has_one_fate(self, ident, sends, receipts, bounces):
         if not receipts or not bounces:
             return
-        if self.resends_may_double and len(sends) > 1:
+        if len(sends) > 1 and (self.resends_may_double or self.started_anew(sends[0]["t"], sends[-1]["t"])):
             self.out.add("doubles of resends")
             return
         times = [e["t"] for e in receipts + bounces]

@@ -383,7 +383,7 @@ class Bosh(Line):
         condition = body.get("condition")
         if not (over and condition):
             self.on_told(self.tells.pop(rid, 0))
-            self.settle(max(rid, int(body.get("ack", 0))))
+            self.settle(int(body.get("ack", rid)))  # XEP-0124 9.1: without it an answer acknowledges its own request
         for element in body:
             self.handler(element, rid)
         if over:

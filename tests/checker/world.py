@@ -158,10 +158,11 @@ class World:
 
     async def rest(self, settle):
         self.target.heal_disk(for_good=True)
+        self.history("fault", kind="restart")
         code = await self.target.restart()
         if code != 0:
             self.history("stuck", c="server", why="exit code %d at SIGTERM: %s" % (code, self.target.log_tail()))
-        self.history("fault", kind="restart")
+        self.history("fault", kind="restart over")
         self.direct = True
         deadline = self.now() + settle
         came = await asyncio.gather(*(person.come_to_rest(deadline) for person in self.people))
