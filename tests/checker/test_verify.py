@@ -181,6 +181,12 @@ class Invariants(unittest.TestCase):
         self.breaks("I4", Story().send(1).send(2).recv(2).recv(1))
         self.holds(Story().send(1).send(2).recv(1).recv(2)("open", c="b", s=3, how="tcp").recv(1))
 
+    def test_i4_a_new_session_of_the_recipient(self):
+        self.holds(Story().send(1)("open", c="b", s=3, how="bosh").send(2).recv(2).recv(1))
+        self.breaks("I4", Story().send(1).send(2).recv(2).recv(1)("open", c="b", s=3, how="bosh"))
+        self.breaks("I4", Story()("open", c="b", s=3, how="bosh").send(1).send(2).recv(2).recv(1))
+        self.breaks("I4", Story().send(1).send(2).recv(2)("resumed", c="b", s=2).recv(1))
+
     def test_i4_sessions_and_recipients_have_orders_of_their_own(self):
         self.holds(Story().send(1).send(2, s=9).recv(2).recv(1))
         story = Story()("chain", c="c", role="user", jid="c@h", acks=True, returns=True)

@@ -9,7 +9,8 @@ I2 no invention    what was received was sent, unchanged, by whom it says, to wh
 I3 no doubles      a second receipt needs a broken line, a new session or a crash in between; none at all of what the
                    server knows to be acknowledged, unless the disk failed (it could not delete what it kept); a resend
                    with the same origin-id is one message, unless the server started anew in between
-I4 order           first receipts by one recipient follow the order in one sender's session
+I4 order           first receipts by one recipient follow the order in one sender's session, unless the recipient opened
+                   another session meanwhile
 I5 one fate        bounced or received; both only with a crash in between, or when the recipient's session ended before it
                    had acknowledged what it got
 I6 sane acks       h never falls (but in the <failed/> after a crash) and never passes what was sent
@@ -99,6 +100,7 @@ class Verifier:
         self.out = Verdict()
         self.chains, self.jids = {}, {}
         self.breaks = {}    # chain -> times at which a session of it began, broke, went on or ended
+        self.opens = {}     # chain -> times at which one began
         self.losses = {}    # chain -> times at which a line without acknowledgements broke
         self.told = {}      # session -> [(time, n)]
         self.acks = {}      # session -> (h, line)
@@ -124,7 +126,11 @@ class Verifier:
     def on_break(self, _, e):
         self.breaks.setdefault(e["c"], []).append(e["t"])
 
-    on_open = on_resumed = on_closed = on_break
+    on_resumed = on_closed = on_break
+
+    def on_open(self, at, e):
+        self.on_break(at, e)
+        self.opens.setdefault(e["c"], []).append(e["t"])
 
     def on_lost(self, at, e):
         self.on_break(at, e)
@@ -225,7 +231,8 @@ class Verifier:
             for first, second in zip(own, own[1:]):
                 self.may_double(ident, sends, first, second)
             if len(sends) == 1:
-                orders.add("%s %s" % (sends[0]["s"], chain), "%012d %d %s" % (sends[0]["at"], own[0]["at"], ident))
+                orders.add("%s %s" % (sends[0]["s"], chain), "%012d %d %f %f %s" % (sends[0]["at"], own[0]["at"], sends[0]["t"],
+                                                                                       own[0]["t"], ident))
         self.has_one_fate(ident, sends, receipts, bounces)
         self.is_in_time(ident, receipts + bounces)
 
@@ -314,14 +321,19 @@ class Verifier:
     # -- pass 3: order --------------------------------------------------------------------------------------------------
 
     def order(self, key, lines):
-        """Lines: when it was sent, when it was received first, id. The order of sending must be that of receiving."""
-        highest, latest = -1, None
-        for _, at, ident in sorted(line.split(" ", 2) for line in lines):
-            if int(at) < highest:
+        """Lines: when it was sent, when it was received first (places in the history), the same as times, id. The order of
+        sending must be that of receiving. A recipient who opened a new session meanwhile had two, each with its own."""
+        chain = key.split(" ", 1)[1]
+        highest, latest, sent, got = -1, None, 0.0, 0.0
+        for _, at, since, until, ident in sorted(line.split(" ", 4) for line in lines):
+            if int(at) > highest:
+                highest, latest, sent, got = int(at), ident, float(since), float(until)
+            elif self.between(self.opens.get(chain, []), sent, got):
+                self.out.add("out of order over a new session")
+            else:
                 self.out.violate(highest, "I4", latest, "%s was sent after it and received before it (session, recipient: %s)"
                                  % (ident, key))
                 return  # the first one tells enough
-            highest, latest = int(at), ident
 
     def run(self):
         messages, orders = Sorted(), Sorted()
