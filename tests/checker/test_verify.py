@@ -100,6 +100,13 @@ class Invariants(unittest.TestCase):
         self.holds(Story().send(1)("soft", c="a", s=1, ids=["1|a|1"]).crash())
         self.breaks("I1", Story().crash().send(1)("soft", c="a", s=1, ids=["1|a|1"]))
 
+    def test_i1_handled_right_before_a_stop(self):
+        def stopped(after):
+            story = Story().send(1)("soft", c="a", s=1, ids=["1|a|1"])
+            return story("fault", after=after, kind="restart")("fault", kind="restart over")
+        self.holds(stopped(0.5))
+        self.breaks("I1", stopped(1.5))
+
     def test_i1_a_line_without_acknowledgements(self):
         self.holds(Story().send(1).acked(1)("lost", c="b", s=2, acks=False))
         self.breaks("I1", Story().send(1).acked(1)("lost", c="b", s=2, acks=True))

@@ -19,7 +19,8 @@ I8 it settles      everything has its fate `--settle` seconds after the last fau
                    who is here; everybody could log in
 
 What a client without acknowledgements (TCP and WebSocket without stream management) had on its line when it broke is
-nobody's promise: such a loss is counted, not reported. So is the loss, in a crash, of what was never acknowledged.
+nobody's promise: such a loss is counted, not reported. So is the loss of what was never acknowledged, in a crash or at a stop
+right after it was handled.
 
 Memory: users, sessions and faults. Messages are sorted by id outside (sort), then read message by message: O(n log n)."""
 import argparse
@@ -38,6 +39,7 @@ import history  # noqa: E402
 DESK = "desk"
 DISK = ("disk-full", "disk-error")
 SETTLE = 120
+SOFT = 1     # seconds a message may be in memory alone that was handled and not acknowledged
 LAG = 5      # seconds until a client notices the end of a session that the server knows of
 KEEP = 1000  # violations remembered
 LINES = 80  # of a life line printed
@@ -273,6 +275,8 @@ class Verifier:
             self.out.violate(acked["at"], "I1", ident, "acknowledged and gone")
         elif self.crashed(sent["t"], float("inf")):
             self.out.add("lost in a crash, not acknowledged")
+        elif overlaps(self.restarts, soft["t"], soft["t"] + SOFT):
+            self.out.add("lost at a stop, not acknowledged")
         else:
             self.out.violate(soft["at"], "I1", ident, "handled and gone, without a crash")
 
