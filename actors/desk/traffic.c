@@ -117,6 +117,23 @@ static void keep_word(struct desk *self, struct conversation *c, struct packet *
 	desk_schedule(self, c);
 }
 
+/* The server could neither deliver nor keep what an agent said. The agent hears that whoever has the conversation by now,
+ * and also while its line is lost: its session may be resumed. Under the desk's address only the owner is known. */
+static void error_for_agent(struct desk *self, const struct packet *p)
+{
+	const struct notice_stamp no_stamp = { 0 };
+	struct conversation *c = desk_find(self, p->from);
+	struct jid *to = NULL;
+
+	if (target_of(self, p) == TARGET_AGENT)
+		to = jid_to_bare(p->to);
+	else if (c && c->owner)
+		to = jid_ref(c->owner->bare);
+	if (to)
+		desk_send(self, notice_stamped(self->builder, p->stanza, &no_stamp), p->from, to, PACKET_SERVER | PACKET_NO_STORE);
+	jid_unref(to);
+}
+
 static void message_from_visitor(struct desk *self, struct packet *p)
 {
 	struct conversation *c;
@@ -129,6 +146,10 @@ static void message_from_visitor(struct desk *self, struct packet *p)
 	}
 	if (type == STANZA_TYPE_GROUPCHAT) {
 		desk_bounce(self, p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
+		return;
+	}
+	if (type == STANZA_TYPE_ERROR && (p->flags & PACKET_SERVER)) {
+		error_for_agent(self, p);
 		return;
 	}
 	c = desk_open(self, p->from);
