@@ -1,5 +1,5 @@
-"""What people do and how the server is set up. `mixed` is the schedule of ./test and of the long runs; the others aim at
-one promise each, so that a server which breaks it is caught in seconds (mutants)."""
+"""What people do and how the server is set up. `mixed` and `disk` are the schedules of ./test and of the long runs; the others
+aim at one promise each, so that a server which breaks it is caught in seconds (mutants)."""
 import dataclasses
 
 ALL = ("kill", "freeze", "slow-disk", "disk-full", "disk-error", "redis", "line-cut", "line-reset", "line-stall", "line-slow",
@@ -52,6 +52,10 @@ PROFILES.update({
     # Senders to people who are away, a slow disk, kills: what was acknowledged must be on the disk.
     "ack": Profile(**CLIENTS, absent=5, disk_ms=100, rate=10, faults=("kill",),
                    ops={"send": 10, "burst": 1, "ask": 3}),
+    # The disk fills up and fails under messages for people who are away. Senders stay, or the errors they get would go with
+    # their sessions: an error is in memory until its sender has it (docs/decisions/0005-durable-acknowledgements.md).
+    "disk": Profile(**dict(CLIENTS, transports=("tcp", "ws", "bosh")), absent=5, hasty=0, rate=5,
+                    faults=("kill", "slow-disk", "disk-full", "disk-error"), ops={"send": 10, "burst": 1, "ask": 3}),
     # People who come, take what was kept for them and are gone before they have acknowledged it.
     "kept": Profile(**CLIENTS, rate=5, absence=2.0, hasty=0.5, faults=(),
                     ops={"send": 10, "burst": 2, "mute": 2, "vanish": 3, "leave": 3}),

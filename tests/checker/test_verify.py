@@ -110,7 +110,8 @@ class Invariants(unittest.TestCase):
     def test_i1_a_line_without_acknowledgements(self):
         self.holds(Story().send(1).acked(1)("lost", c="b", s=2, acks=False))
         self.breaks("I1", Story().send(1).acked(1)("lost", c="b", s=2, acks=True))
-        self.breaks("I1", Story()("lost", c="b", s=2, acks=False).send(1).acked(1))
+        self.holds(Story()("lost", c="b", s=2, acks=False).send(1).acked(1))
+        self.breaks("I1", Story()("lost", c="b", s=2, acks=False)("open", after=10, c="b", s=3, how="tcp").send(1).acked(1))
 
     def test_i1_a_message_to_the_desk_reaches_any_seat_or_robot(self):
         def desk():

@@ -40,7 +40,7 @@ DESK = "desk"
 DISK = ("disk-full", "disk-error")
 SETTLE = 120
 SOFT = 1     # seconds a message may be in memory alone that was handled and not acknowledged
-LAG = 5      # seconds until a client notices the end of a session that the server knows of
+LAG = 5      # seconds until the other side notices the end of a session
 KEEP = 1000  # violations remembered
 LINES = 80  # of a life line printed
 NAMES = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8")
@@ -209,7 +209,9 @@ class Verifier:
         return to == chain
 
     def excused(self, to, since):
-        """A line without acknowledgements of a recipient broke after it was sent."""
+        """A line without acknowledgements of a recipient broke after it was sent, or so shortly before that the server did not
+        know of it."""
+        since -= LAG
         if to != DESK:
             return any(t >= since for t in self.losses.get(to, ()))
         return any(self.are_recipients(DESK, chain) and any(t >= since for t in times)

@@ -10,7 +10,7 @@ import history  # noqa: E402
 from faults import Nemesis  # noqa: E402
 from people import Person  # noqa: E402
 from target import PASSWORD  # noqa: E402
-from verify import DESK  # noqa: E402
+from verify import DESK, LAG  # noqa: E402
 
 
 class Waiting:
@@ -46,7 +46,7 @@ class Waiting:
         """Those that must still come: not those whose recipient cannot come back, or lost a line without acknowledgements."""
         return [ident for ident, state in self.state.items() if "acked" in state and
                 (self.to[ident][0] == DESK or self.to[ident][0] in returning) and
-                self.losses.get(self.to[ident][0], 0) < self.to[ident][1]]
+                self.losses.get(self.to[ident][0], 0) < self.to[ident][1] - LAG]
 
 
 class World:
