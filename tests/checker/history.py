@@ -6,7 +6,7 @@ A send is written before its bytes go out, a receipt before it is acknowledged. 
   run      seed, options                       the run begins
   chain    c, role, jid, acks, returns         a user: role user, seat, robot or visitor; acks: its transport acknowledges what it
                                                gets; returns: it can log in again under the same address
-  open     c, s, how                           session s begins
+  open     c, s, how, promises                 session s begins; promises: the server acknowledges what comes in it
   resumed  c, s                                it goes on over another connection (XEP-0198)
   lost     c, s, acks                          its line broke; acks: it could acknowledge
   closed   c, s                                it ended properly

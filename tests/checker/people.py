@@ -145,8 +145,8 @@ class Person:
                 self.chain = "%s.%d" % (self.name, self.generation)
             self.world.jids[bare] = self.chain
             self.log("chain", c=self.chain, role=self.role, jid=bare, acks=self.acks, returns=self.world.keeps(self))
-        self.log("open", c=self.chain, s=self.s, how=self.transport + (" managed" if self.managed_wanted else "") +
-                 (" acks" if getattr(self.line, "acks", False) else ""))
+        promises = self.managed_wanted or getattr(self.line, "acks", False)
+        self.log("open", c=self.chain, s=self.s, how=self.transport, promises=promises)
 
     # -- sending ------------------------------------------------------------------------------------------------------
 

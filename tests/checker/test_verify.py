@@ -22,8 +22,8 @@ class Story:
         self("run", seed=1)
         self("chain", c="a", role="user", jid=A, acks=True, returns=True)
         self("chain", c="b", role="user", jid=B, acks=True, returns=True)
-        self("open", c="a", s=1, how="tcp")
-        self("open", c="b", s=2, how="tcp")
+        self("open", c="a", s=1, how="tcp", promises=True)
+        self("open", c="b", s=2, how="tcp", promises=True)
 
     def __call__(self, e, after=1.0, **more):
         self.now += after
@@ -111,7 +111,7 @@ class Invariants(unittest.TestCase):
         self.holds(Story().send(1).acked(1)("lost", c="b", s=2, acks=False))
         self.breaks("I1", Story().send(1).acked(1)("lost", c="b", s=2, acks=True))
         self.holds(Story()("lost", c="b", s=2, acks=False).send(1).acked(1))
-        self.breaks("I1", Story()("lost", c="b", s=2, acks=False)("open", after=10, c="b", s=3, how="tcp").send(1).acked(1))
+        self.breaks("I1", Story()("lost", c="b", s=2, acks=False)("open", after=10, c="b", s=3, how="tcp", promises=True).send(1).acked(1))
 
     def test_i1_a_message_to_the_desk_reaches_any_seat_or_robot(self):
         def desk():
@@ -150,11 +150,11 @@ class Invariants(unittest.TestCase):
     def test_i3_twice_needs_a_reason(self):
         self.breaks("I3", Story().send(1).recv(1).recv(1, at=2))
         self.holds(Story().send(1).recv(1)("lost", c="b", s=2, acks=True)("resumed", c="b", s=2).recv(1, at=1))
-        self.holds(Story().send(1).recv(1)("open", c="b", s=3, how="tcp").recv(1, s=3))
+        self.holds(Story().send(1).recv(1)("open", c="b", s=3, how="tcp", promises=True).recv(1, s=3))
         self.holds(Story().send(1).recv(1).crash().recv(1))
 
     def test_i3_the_reason_must_lie_between(self):
-        self.breaks("I3", Story().send(1)("open", c="b", s=3, how="tcp").recv(1).recv(1)("lost", c="b", s=3, acks=True))
+        self.breaks("I3", Story().send(1)("open", c="b", s=3, how="tcp", promises=True).recv(1).recv(1)("lost", c="b", s=3, acks=True))
         self.breaks("I3", Story().send(1).crash().recv(1).recv(1).crash())
         self.breaks("I3", Story().send(1).recv(1)("lost", c="a", s=1, acks=True).recv(1))
 
@@ -181,18 +181,20 @@ class Invariants(unittest.TestCase):
         self.breaks("I3", story())
         self.holds(story(), resends_may_double=True)
         self.holds(Story().send(1).crash().recv(1).send(1, attempt=2).recv(1))
+        plain = Story()("open", c="a", s=9, how="tcp", promises=False)
+        self.holds(plain.send(1, s=9).recv(1).send(1, attempt=2).recv(1))
         self.breaks("I3", Story().crash().send(1).recv(1).send(1, attempt=2).recv(1))
 
     # -- I4 ---------------------------------------------------------------------------------------------------------
 
     def test_i4_first_receipts_in_order(self):
         self.breaks("I4", Story().send(1).send(2).recv(2).recv(1))
-        self.holds(Story().send(1).send(2).recv(1).recv(2)("open", c="b", s=3, how="tcp").recv(1))
+        self.holds(Story().send(1).send(2).recv(1).recv(2)("open", c="b", s=3, how="tcp", promises=True).recv(1))
 
     def test_i4_a_new_session_of_the_recipient(self):
-        self.holds(Story().send(1)("open", c="b", s=3, how="bosh").send(2).recv(2).recv(1))
-        self.breaks("I4", Story().send(1).send(2).recv(2).recv(1)("open", c="b", s=3, how="bosh"))
-        self.breaks("I4", Story()("open", c="b", s=3, how="bosh").send(1).send(2).recv(2).recv(1))
+        self.holds(Story().send(1)("open", c="b", s=3, how="bosh", promises=True).send(2).recv(2).recv(1))
+        self.breaks("I4", Story().send(1).send(2).recv(2).recv(1)("open", c="b", s=3, how="bosh", promises=True))
+        self.breaks("I4", Story()("open", c="b", s=3, how="bosh", promises=True).send(1).send(2).recv(2).recv(1))
         self.breaks("I4", Story().send(1).send(2).recv(2)("resumed", c="b", s=2).recv(1))
 
     def test_i4_sessions_and_recipients_have_orders_of_their_own(self):
@@ -215,7 +217,7 @@ class Invariants(unittest.TestCase):
 
     def test_i6_h_falls(self):
         self.breaks("I6", Story().send(1).recv(1).acked(1, h=2).acked(1, h=1), ident=None)
-        self.holds(Story().send(1).recv(1).acked(1, h=2)("open", c="a", s=5, how="tcp").acked(1, s=5, h=1))
+        self.holds(Story().send(1).recv(1).acked(1, h=2)("open", c="a", s=5, how="tcp", promises=True).acked(1, s=5, h=1))
 
     def test_i6_h_may_be_behind_after_a_crash(self):
         self.holds(Story().send(1).recv(1).acked(1, h=2).crash().acked(1, h=1))

@@ -8,7 +8,8 @@ I1 no loss         what was acknowledged was received, bounced to its sender, or
 I2 no invention    what was received was sent, unchanged, by whom it says, to whom got it
 I3 no doubles      a second receipt needs a broken line, a new session or a crash in between; none at all of what the
                    server knows to be acknowledged, unless the disk failed (it could not delete what it kept); a resend
-                   with the same origin-id is one message, unless the server started anew in between
+                   with the same origin-id is one message, if the server acknowledges in both sessions and did not start
+                   anew in between
 I4 order           first receipts by one recipient follow the order in one sender's session, unless the recipient opened
                    another session meanwhile
 I5 one fate        bounced or received; both only with a crash in between, or when the recipient's session ended before it
@@ -103,6 +104,7 @@ class Verifier:
         self.chains, self.jids = {}, {}
         self.breaks = {}    # chain -> times at which a session of it began, broke, went on or ended
         self.opens = {}     # chain -> times at which one began
+        self.promising = set()  # sessions in which the server acknowledges
         self.losses = {}    # chain -> times at which a line without acknowledgements broke
         self.told = {}      # session -> [(time, n)]
         self.acks = {}      # session -> (h, line)
@@ -133,6 +135,8 @@ class Verifier:
     def on_open(self, at, e):
         self.on_break(at, e)
         self.opens.setdefault(e["c"], []).append(e["t"])
+        if e["promises"]:
+            self.promising.add(e["s"])
 
     def on_lost(self, at, e):
         self.on_break(at, e)
@@ -282,14 +286,20 @@ class Verifier:
         else:
             self.out.violate(soft["at"], "I1", ident, "handled and gone, without a crash")
 
+    def may_forget(self, sends, until):
+        """After a start nobody remembers what was sent before; and for what came under no promise nobody answers, so it does
+        not stand for what is sent again under one."""
+        return self.resends_may_double or self.started_anew(sends[0]["t"], until) or \
+            any(s["s"] not in self.promising for s in sends)
+
     def may_double(self, ident, sends, first, second):
         self.out.add("doubles")
         since, until = first["t"], second["t"]
         again = any(s["try"] > 1 and s["t"] < until for s in sends)
         if self.crashed(since, until):
             return
-        if again and (self.resends_may_double or self.started_anew(sends[0]["t"], until)):
-            self.out.add("doubles of resends")  # after a start nobody remembers what was sent before
+        if again and self.may_forget(sends, until):
+            self.out.add("doubles of resends")
             return
         # What the desk passes on is settled by an answer, not by a receipt: an owner who comes back may be shown it again.
         if sends[0]["to"] != DESK and self.was_told(first["s"], first["n"], since, until):
@@ -308,7 +318,7 @@ class Verifier:
     def has_one_fate(self, ident, sends, receipts, bounces):
         if not receipts or not bounces:
             return
-        if len(sends) > 1 and (self.resends_may_double or self.started_anew(sends[0]["t"], sends[-1]["t"])):
+        if len(sends) > 1 and self.may_forget(sends, sends[-1]["t"]):
             self.out.add("doubles of resends")
             return
         times = [e["t"] for e in receipts + bounces]
