@@ -68,19 +68,6 @@ static void pass_to_owner(struct desk *self, struct conversation *c, struct pack
 		  a->class == CLASS_ROBOT ? a->best : a->bare, PACKET_NO_STORE);
 }
 
-/* What the server says about a message to a visitor that could not be kept goes to whoever wrote it: owner or not, and
- * also to a seat whose line is lost, which may yet resume its stream and has been told that the message was handled. */
-static bool return_to_writer(struct desk *self, const struct packet *p)
-{
-	struct agent *a = p->to && p->flags & PACKET_SERVER ? desk_find_agent(self, p->to) : NULL;
-
-	if (!a)
-		return false;
-	desk_send(self, stanza_ref(p->stanza), p->from, a->class == CLASS_ROBOT && a->best ? a->best : a->bare,
-		  PACKET_NO_STORE);
-	return true;
-}
-
 /* --- from a visitor --- */
 
 enum target { TARGET_AGENT, TARGET_DESK, TARGET_WALL };
@@ -130,6 +117,23 @@ static void keep_word(struct desk *self, struct conversation *c, struct packet *
 	desk_schedule(self, c);
 }
 
+/* The server could neither deliver nor keep what an agent said. The agent hears that whoever has the conversation by now,
+ * and also while its line is lost: its session may be resumed. Under the desk's address only the owner is known. */
+static void error_for_agent(struct desk *self, const struct packet *p)
+{
+	const struct notice_stamp no_stamp = { 0 };
+	struct conversation *c = desk_find(self, p->from);
+	struct jid *to = NULL;
+
+	if (target_of(self, p) == TARGET_AGENT)
+		to = jid_to_bare(p->to);
+	else if (c && c->owner)
+		to = jid_ref(c->owner->bare);
+	if (to)
+		desk_send(self, notice_stamped(self->builder, p->stanza, &no_stamp), p->from, to, PACKET_SERVER | PACKET_NO_STORE);
+	jid_unref(to);
+}
+
 static void message_from_visitor(struct desk *self, struct packet *p)
 {
 	struct conversation *c;
@@ -144,8 +148,10 @@ static void message_from_visitor(struct desk *self, struct packet *p)
 		desk_bounce(self, p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
 		return;
 	}
-	if (type == STANZA_TYPE_ERROR && return_to_writer(self, p))
+	if (type == STANZA_TYPE_ERROR && (p->flags & PACKET_SERVER)) {
+		error_for_agent(self, p);
 		return;
+	}
 	c = desk_open(self, p->from);
 	if (type != STANZA_TYPE_ERROR && stanza_has_body(p->stanza))
 		keep_word(self, c, p);

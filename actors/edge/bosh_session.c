@@ -5,7 +5,6 @@
 #include "actors/edge/bosh_answer.h"
 #include "actors/edge/negotiation.h"
 #include "actors/edge/throttle.h"
-#include "actors/edge/wrap.h"
 #include "runtime/metric.h"
 #include "runtime/outside.h"
 #include "xmpp/ns.h"
@@ -76,19 +75,6 @@ struct exchange *bosh_session_held(struct bosh_session *b, uint64_t rid)
 	return NULL;
 }
 
-static void answer_empty(struct bosh_session *b, struct exchange *x)
-{
-	struct buf body = BUF_INIT;
-
-	x->session = NULL;
-	list_remove(&x->waiting);
-	wrap_body_begin(&body);
-	wrap_body_content(&body);
-	wrap_body_end(&body);
-	exchange_answer_last(x, 200, b->content, SPAN_LIT(BOSH_HEADERS), buf_span(&body));
-	buf_fini(&body);
-}
-
 void bosh_session_replace(struct bosh_session *b, struct exchange *old, struct exchange *x)
 {
 	x->session = b;
@@ -96,7 +82,11 @@ void bosh_session_replace(struct bosh_session *b, struct exchange *old, struct e
 	old->key = NULL;
 	x->answer_by_ms = old->answer_by_ms;
 	list_push_back(&old->waiting, &x->waiting); /* in front of old: its place */
-	answer_empty(b, old);
+	/* Which of the two connections is the dead one nobody can tell: the later request may be the stale one. An answer,
+	 * an empty one too, would be taken for that of the rid; without one the client asks again. */
+	old->session = NULL;
+	list_remove(&old->waiting);
+	exchange_drop(old);
 	bosh_session_touch(b);
 }
 

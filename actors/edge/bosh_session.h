@@ -79,7 +79,7 @@ struct bosh_session *bosh_session_find(struct edge *e, struct span sid);
 void bosh_session_hold(struct bosh_session *b, struct exchange *x);  /* processed now */
 void bosh_session_early(struct bosh_session *b, struct exchange *x); /* not yet; replaces one with the same rid */
 struct exchange *bosh_session_held(struct bosh_session *b, uint64_t rid);
-/* x takes the place of `old`, whose connection gets an empty answer. */
+/* x takes the place of `old`, whose connection is closed without an answer. */
 void bosh_session_replace(struct bosh_session *b, struct exchange *old, struct exchange *x);
 /* The request in turn was processed to its end. */
 void bosh_session_processed(struct bosh_session *b);

@@ -205,6 +205,15 @@ void exchange_answer_last(struct exchange *x, int status, const char *type, stru
 	exchange_answer(x, status, type, extra, body);
 }
 
+void exchange_drop(struct exchange *x)
+{
+	ASSERT(!x->session && !x->answered);
+	if (x->conn)
+		close_now(x->conn);
+	else
+		exchange_free(x);
+}
+
 /* --- requests --- */
 
 static struct exchange *exchange_of(struct http_conn *h, const struct http_request *r)

@@ -49,6 +49,8 @@ void exchange_answer(struct exchange *x, int status, const char *type, struct sp
 void exchange_answer_text(struct exchange *x, int status, const char *text);
 /* As above, and the connection is closed after it. */
 void exchange_answer_last(struct exchange *x, int status, const char *type, struct span extra, struct span body);
+/* No answer: the connection, if it is still there, is closed, and x with it. x belongs to nobody any more. */
+void exchange_drop(struct exchange *x);
 /* The request must be handled on that worker: the connection moves there with a copy of the body, as soon as what came
  * before it is answered. */
 void exchange_carry(struct exchange *x, struct span body, unsigned worker);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "runtime/metric.h"
+#include "runtime/mutant.h"
 #include "runtime/outside.h"
 #include "xmpp/ns.h"
 
@@ -136,6 +137,11 @@ void sm_deliver(struct stream *s, struct packet *p, uint64_t receipt)
 	struct sm *m = s->sm;
 	uint32_t most = s->regime->unacknowledged, bytes_max = s->regime->conn.out_hard;
 
+	if (MUTANT(drop_on_mailbox_full) && most && m->sent - m->acked >= most) {
+		stream_tell_written(s, receipt);
+		packet_clear(p);
+		return;
+	}
 	m->sent++;
 	m->queued_bytes += stanza_bytes(p->stanza);
 	if (is_awake(s))

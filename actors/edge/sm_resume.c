@@ -7,6 +7,7 @@
 #include "actors/edge/sm.h"
 #include "runtime/log.h"
 #include "runtime/metric.h"
+#include "runtime/mutant.h"
 #include "xmpp/ns.h"
 
 #define GREET_MS 5000  /* the answer to <resume/> waits this long for what is on its way */
@@ -205,7 +206,8 @@ void sm_resume(struct stream *s, const struct stanza *el)
 		return;
 	}
 	take(s, from);
-	sm_acknowledge(s, h);
+	if (!MUTANT(resend_without_h))
+		sm_acknowledge(s, h);
 	m->asking = false;
 	m->ask_by_ms = 0;
 	m->owed = 0;

@@ -5,6 +5,7 @@
 #include "actors/session/custody.h"
 #include "runtime/log.h"
 #include "runtime/metric.h"
+#include "runtime/mutant.h"
 #include "xmpp/datetime.h"
 #include "xmpp/ns.h"
 #include "xmpp/parser.h"
@@ -230,6 +231,8 @@ static void give_row(struct passage *p, struct offline_flush *f, struct session 
 	jid_unref(from);
 	f->in_flight++;
 	outbox_deliver(p->out, s, &packet, row->seq);
+	if (MUTANT(delete_offline_before_ack))
+		delete_row(p, row->seq);
 }
 
 /* After any step: the next page, or the end. */

@@ -122,6 +122,41 @@ static void a_seat_that_signs_out_leaves_at_once(void **state)
 	assert_true(got("bob@a.test", "1 y"));
 }
 
+static void an_error_of_the_server_reaches_the_seat_that_said_it(void **state)
+{
+	(void)state;
+	comes("alice@a.test/pc");
+	says("v1@a.test/tab", "alice@a.test", "1");
+	answers("alice@a.test/pc", "v1@a.test", "a");
+	forget();
+	visitor_misses("v1@a.test", "alice@a.test/seat", "a");
+	assert_int_equal(count("alice@a.test", "type='error'"), 1);
+	line_lost("alice@a.test"); /* its session may be resumed: what waits for it counts */
+	visitor_misses("v1@a.test", "alice@a.test/seat", "b");
+	assert_int_equal(count("alice@a.test", "type='error'"), 2);
+	signs_out("alice@a.test");
+	comes("bob@a.test/pc");
+	says("v1@a.test/tab", "alice@a.test", "2");
+	visitor_misses("v1@a.test", "alice@a.test/seat", "c");
+	assert_int_equal(count("alice@a.test", "type='error'"), 3);
+	assert_int_equal(count("bob@a.test", "type='error'"), 0);
+}
+
+static void a_visitor_itself_sends_errors_to_nobody_but_its_owner(void **state)
+{
+	static const char error[] = "<message xmlns='jabber:client' type='error' id='e'><error type='wait'/></message>";
+
+	(void)state;
+	comes("alice@a.test/pc");
+	comes("bob@a.test/pc");
+	says("v1@a.test/tab", "alice@a.test", "1");
+	forget();
+	visitor_sends("v1@a.test/tab", "bob@a.test/seat", error);
+	settle();
+	assert_int_equal(count("bob@a.test", "type='error'"), 0);
+	assert_int_equal(count("alice@a.test", "type='error'"), 1);
+}
+
 static void a_lost_seat_that_signs_out_by_another_line_is_not_held(void **state)
 {
 	(void)state;
@@ -315,6 +350,8 @@ int main(void)
 		T(a_refusal_goes_to_whoever_wrote_it),
 		T(after_the_hold_all_pending_moves_with_a_new_epoch),
 		T(a_seat_that_signs_out_leaves_at_once),
+		T(an_error_of_the_server_reaches_the_seat_that_said_it),
+		T(a_visitor_itself_sends_errors_to_nobody_but_its_owner),
 		T(a_lost_seat_that_signs_out_by_another_line_is_not_held),
 		T(a_removed_seat_leaves_at_once_and_the_next_one_is_told_why),
 		T(a_held_seat_that_is_removed_is_held_no_longer),

@@ -244,6 +244,25 @@ static UNUSED void visitor_sends(const char *from, const char *to, const char *x
 	jid_unref(f);
 }
 
+/* The server could neither deliver nor keep what was said to this visitor. */
+static UNUSED void visitor_misses(const char *visitor_bare, const char *face, const char *id)
+{
+	struct packet_msg *m = MSG_NEW(desk_from_visitor, packet_msg);
+	static const struct xml_limits no_limits;
+	struct jid *f = jid(visitor_bare), *t = jid(face);
+	struct buf xml = BUF_INIT;
+	struct stanza *s = NULL;
+
+	buf_addf(&xml, "<message xmlns='jabber:client' type='error' id='%s'><body>x</body><error type='wait'/></message>", id);
+	assert_int_equal(xml_parse_document(world.pool, buf_span(&xml), &no_limits, &s), STREAM_ERROR_NONE);
+	m->packet = packet_make(s, f, t, PACKET_SERVER);
+	actor_send(server_desk(&world.server, f), &m);
+	settle();
+	buf_fini(&xml);
+	jid_unref(f);
+	jid_unref(t);
+}
+
 static UNUSED void to_visitor(const char *from, const char *to, const char *xml)
 {
 	struct jid *t = jid(to);
