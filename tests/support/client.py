@@ -35,6 +35,16 @@ def unverified():
     return context
 
 
+def cut(connection, reader):
+    """Resets it. Its number is free for another socket only when nobody reads from it any more: a reader that is still in
+    there would take the first bytes of what comes next under that number."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    if reader:
+        connection.shutdown(socket.SHUT_RD)
+        reader.join(5)
+    connection.close()
+
+
 class Client:
     """`inbox` holds elements in the order in which they came; ENDED when the stream or socket is over."""
 
@@ -236,9 +246,7 @@ class Tcp(Client):
 
     def kill(self):
         """The line is cut: a reset, no stream end."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.socket.shutdown(socket.SHUT_RD) if self.reader else None
-        self.socket.close()
+        cut(self.socket, self.reader)
 
 
 class WebSocket(Client):
@@ -330,9 +338,7 @@ class WebSocket(Client):
         self.socket.close()
 
     def kill(self):
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.socket.shutdown(socket.SHUT_RD)
-        self.socket.close()
+        cut(self.socket, self.reader)
 
 
 class Bosh(Client):
