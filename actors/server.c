@@ -93,6 +93,8 @@ static void bounce(const struct server *s, struct packet *p, enum stanza_error c
 	if (error) {
 		struct packet reply = packet_make(error, p->to, p->from, PACKET_SERVER | PACKET_FROM_DESK);
 
+		reply.pledge = p->pledge; /* see passage_reply */
+		p->pledge = NULL;
 		send_packet(server_shard(s, p->from), &shard_route_kind, &reply);
 	}
 	packet_clear(p);

@@ -93,8 +93,9 @@ void desk_bounce(struct desk *self, struct packet *p, enum stanza_error conditio
 	struct stanza *error = stanza_make_error(self->builder, p->stanza, jid_full(answerer), jid_full(p->from), condition,
 						 text);
 
+	/* The message is handled when its sender's connection has the error, not before: the acknowledgement travels behind it. */
 	if (error)
-		desk_send(self, error, answerer, p->from, PACKET_SERVER | PACKET_NO_STORE);
+		desk_send_owed(self, error, answerer, p->from, PACKET_SERVER | PACKET_NO_STORE, &p->pledge);
 	packet_clear(p);
 }
 

@@ -85,6 +85,8 @@ static void refuse(struct desk *self, struct conversation *c, struct word *w, en
 {
 	struct packet p = packet_make(stanza_ref(w->stanza), w->from, desk_host(self, c->visitor)->desk, 0);
 
+	p.pledge = w->pledge;
+	w->pledge = NULL;
 	if (status == STATUS_LIMIT)
 		metric_limit(METRIC_limit_desk);
 	else

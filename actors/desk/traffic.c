@@ -119,7 +119,7 @@ static void keep_word(struct desk *self, struct conversation *c, struct packet *
 
 /* The server could neither deliver nor keep what an agent said. The agent hears that whoever has the conversation by now,
  * and also while its line is lost: its session may be resumed. Under the desk's address only the owner is known. */
-static void error_for_agent(struct desk *self, const struct packet *p)
+static void error_for_agent(struct desk *self, struct packet *p)
 {
 	const struct notice_stamp no_stamp = { 0 };
 	struct conversation *c = desk_find(self, p->from);
@@ -130,7 +130,8 @@ static void error_for_agent(struct desk *self, const struct packet *p)
 	else if (c && c->owner)
 		to = jid_ref(c->owner->bare);
 	if (to)
-		desk_send(self, notice_stamped(self->builder, p->stanza, &no_stamp), p->from, to, PACKET_SERVER | PACKET_NO_STORE);
+		desk_send_owed(self, notice_stamped(self->builder, p->stanza, &no_stamp), p->from, to,
+			       PACKET_SERVER | PACKET_NO_STORE, &p->pledge);
 	jid_unref(to);
 }
 

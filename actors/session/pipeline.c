@@ -83,6 +83,9 @@ void passage_reply(struct passage *p, struct stanza *reply)
 {
 	struct packet out = packet_make(reply, p->packet.to, p->packet.from, PACKET_SERVER);
 
+	/* What is answered is handled when the answer is with its sender's connection, where the acknowledgement travels behind it. */
+	out.pledge = p->packet.pledge;
+	p->packet.pledge = NULL;
 	if (p->direction == OUTBOUND) {
 		if (p->session)
 			outbox_deliver(p->out, p->session, &out, 0);

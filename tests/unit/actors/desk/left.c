@@ -246,6 +246,16 @@ static void d0_promises_no_more_than_a_queue(void **state)
 	assert_int_equal(world.handled, 1);
 }
 
+static void a_refused_word_is_handled_when_its_error_is_with_the_visitor(void **state)
+{
+	(void)state;
+	says_owed("v1@a.test/tab", "v2@a.test", "1"); /* visitors do not reach each other */
+	assert_seen(1, "v1@a.test/tab", "<forbidden");
+	assert_int_equal(world.handled, 0);
+	acknowledges("v1@a.test");
+	assert_int_equal(world.handled, 1);
+}
+
 static void d0_keeps_in_memory_what_an_owner_has(void **state)
 {
 	(void)state;
@@ -432,6 +442,7 @@ int main(void)
 		T(the_oldest_word_gives_way_only_when_it_has_arrived),
 		T(a_message_between_a_visitors_own_clients_is_promised_to_the_end),
 		T(d0_promises_no_more_than_a_queue),
+		T(a_refused_word_is_handled_when_its_error_is_with_the_visitor),
 		T(d0_keeps_in_memory_what_an_owner_has),
 		T(more_rows_than_one_read_are_all_found),
 		T(what_is_said_while_the_log_is_read_is_not_taken_for_an_old_message),

@@ -269,6 +269,29 @@ static void what_is_worth_no_row_is_handled_in_memory(void **state)
 	world_free(f.w);
 }
 
+/* An acknowledgement in front of the error would cover what nobody has if the server died between them. */
+static void a_refused_one_is_handled_when_its_error_is_with_the_sender(void **state)
+{
+	static const char *const refused[] = {
+		"<message to='nobody@localhost' type='chat' id='m1'><body>hello</body></message>",
+		"<message to='romeo@elsewhere' type='chat' id='m1'><body>hello</body></message>",
+		"<iq to='romeo@localhost/none' type='get' id='m1'><q xmlns='urn:x'/></iq>",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+		struct fixture f = begin(NO_DESK);
+
+		f.w->clients[f.a].slow = true;
+		client_send_owed(f.w, f.a, refused[i], 1);
+		assert_int_equal(f.w->clients[f.a].kept_count, 1);
+		assert_log(f.w, f.a, "");
+		client_writes(f.w, f.a);
+		assert_has(client_log(f.w, f.a), "HANDLED 1");
+		world_free(f.w);
+	}
+}
+
 static void d0_writes_nothing(void **state)
 {
 	struct fixture f = begin("--virt-hosts=localhost:durability=D0\n");
@@ -363,6 +386,7 @@ int main(void)
 		cmocka_unit_test(one_of_two_clients_is_enough),
 		cmocka_unit_test(another_client_gets_what_came_back_under_the_same_row),
 		cmocka_unit_test(what_is_worth_no_row_is_handled_in_memory),
+		cmocka_unit_test(a_refused_one_is_handled_when_its_error_is_with_the_sender),
 		cmocka_unit_test(d0_writes_nothing),
 		cmocka_unit_test(what_the_desk_keeps_gets_no_row),
 		cmocka_unit_test(what_the_desk_keeps_and_cannot_be_taken_goes_back),
