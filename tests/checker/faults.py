@@ -42,7 +42,7 @@ class Nemesis:
 
     def __init__(self, target, history, seed):
         self.target, self.history, self.random = target, history, random.Random("nemesis %s" % seed)
-        self.kills = 0
+        self.kills, self.redis_alone = 0, asyncio.Lock()
 
     async def play(self, plan, died):
         """Until the plan is over or the server dies by itself."""
@@ -113,5 +113,6 @@ class Nemesis:
         await self.for_a_time("disk-full", length, self.target.fill_disk, self.target.empty_disk)
 
     async def redis(self, length):
-        await self.for_a_time("redis", length, self.target.redis.stop, lambda: None)
-        await self.target.start_redis()
+        async with self.redis_alone:
+            await self.for_a_time("redis", length, self.target.redis.stop, lambda: None)
+            await self.target.start_redis()

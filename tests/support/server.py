@@ -5,6 +5,7 @@
         ... server.c2s, server.tls, server.http, server.https, server.ws
 """
 import os
+import random
 import shutil
 import signal
 import socket
@@ -19,11 +20,19 @@ ROBOT = os.path.join(os.path.dirname(BINARY), "switchboard-robot")
 
 
 def free_ports(count):
-    """Ports nobody listens on. All are held open together, so they differ."""
-    sockets = [socket.socket() for _ in range(count)]
+    """Ports nobody listens on, below those the kernel gives to outgoing connections: who restarts finds his own free. All are
+    held open together, so they differ."""
+    sockets = []
     try:
-        for s in sockets:
-            s.bind(("127.0.0.1", 0))
+        with open("/proc/sys/net/ipv4/ip_local_port_range") as text:
+            end = max(12000, int(text.read().split()[0]))
+        while len(sockets) < count:
+            s = socket.socket()
+            try:
+                s.bind(("127.0.0.1", random.randrange(10000, end)))
+                sockets.append(s)
+            except OSError:
+                s.close()  # taken: another one
         return [s.getsockname()[1] for s in sockets]
     finally:
         for s in sockets:
