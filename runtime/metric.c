@@ -2,11 +2,14 @@
 #include "runtime/metric.h"
 
 #include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "runtime/mem/buf.h"
 
+/* On cache lines of its own, and of whole lines: two threads that count must not write the same one. */
 struct metric_block {
-	struct metric_block *next;
+	_Alignas(64) struct metric_block *next;
 	int64_t cells[METRIC_COUNT]; /* written by one thread, read by all */
 };
 
@@ -22,7 +25,10 @@ const struct metric_row metric_rows[METRIC_COUNT] = {
 
 static struct metric_block *new_block(void)
 {
-	own = xcalloc(1, sizeof(*own));
+	own = aligned_alloc(64, sizeof(*own));
+	if (!own)
+		base_out_of_memory();
+	memset(own, 0, sizeof(*own));
 	pthread_mutex_lock(&blocks_lock);
 	own->next = blocks;
 	blocks = own;

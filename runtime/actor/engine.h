@@ -41,6 +41,8 @@ void engine_on_turn_end(void (*hook)(unsigned worker));
 uint64_t engine_sim_run(uint64_t advance_ms);
 /* Hash over the order of (actor, message) so far: equal for equal seeds. */
 uint64_t engine_sim_hash(void);
+/* Messages that the pinned actors of this worker have handled so far: how the load is spread. */
+uint64_t engine_sim_handled(unsigned worker);
 
 /* The same in single steps, for a simulator that has events of its own between them. Times are those of outside_mono_us. */
 bool engine_is_simulated(void);

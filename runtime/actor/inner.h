@@ -1,6 +1,7 @@
 #pragma once
 /* What the files of runtime/actor share; nobody else includes this. */
 #include <pthread.h>
+#include <stddef.h>
 
 #include "runtime/actor/actor.h"
 #include "runtime/actor/engine.h"
@@ -14,6 +15,8 @@
 
 struct actor_thread;
 
+/* Fields stand in groups by who writes them, each group on cache lines of its own: what a sender only reads must not lie
+ * beside what a runner writes for each slice. */
 struct actor {
 	/* written at spawn and at the end; id by the owner, read by senders */
 	const struct behaviour *b;
@@ -23,9 +26,6 @@ struct actor {
 	unsigned home;             /* pinned: worker index */
 	uint32_t mailbox_max;
 	struct actor_thread *thread; /* threaded only */
-	struct actor *run_next;    /* link of whichever run queue holds it: one at a time, guarded by `scheduled` */
-	struct actor *turn_next;   /* link of its worker's list of actors with a turn to end */
-	bool in_turn;
 	bool released;             /* ended, slot not given back yet; under the directory's lock */
 	uint32_t released_index;
 	/* written by senders */
@@ -35,9 +35,14 @@ struct actor {
 	struct mailbox mailbox;
 	/* written by the one that runs it */
 	_Alignas(64) uint32_t handled;
-	bool stopping;
+	bool stopping, in_turn;
+	struct actor *run_next;    /* link of whichever run queue holds it: one at a time, guarded by `scheduled` */
+	struct actor *turn_next;   /* link of its worker's list of actors with a turn to end */
 	uint64_t blocked_until_us; /* simulation only */
 };
+/* What senders only read is one line; then theirs, the mailbox's two, the runner's. */
+_Static_assert(offsetof(struct actor, scheduled) == 64, "an actor's facts fit a cache line");
+_Static_assert(offsetof(struct actor, mailbox) % 64 == 0 && offsetof(struct actor, handled) % 64 == 0, "groups do not share lines");
 
 struct worker {
 	unsigned index;
@@ -47,10 +52,14 @@ struct worker {
 	struct actor *wakes;        /* threaded actors to wake at the end of the turn, by run_next */
 	struct wheel *delayed;
 	uint32_t turn; /* counts its turns, for the watch */
+	uint64_t handled; /* messages handled here; simulation only */
 	/* written by other threads */
 	_Alignas(64) struct mailbox remote; /* of struct wake_note */
-	uint32_t sleeping;
+	/* read by each sender to another worker, written when the worker goes to sleep: not beside the mailbox's head, which
+	 * it writes for each note */
+	_Alignas(64) uint32_t sleeping;
 };
+_Static_assert(sizeof(struct worker) % 64 == 0, "workers do not share lines");
 
 /* Travels through a worker's remote mailbox: "run this actor", or "keep this message until its time". */
 struct wake_note {

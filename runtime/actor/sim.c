@@ -84,6 +84,11 @@ void sim_note(struct actor *a, const struct msg *m)
 		mix((uint64_t)(unsigned char)*p);
 }
 
+uint64_t engine_sim_handled(unsigned worker)
+{
+	return worker_at(worker)->handled;
+}
+
 uint64_t engine_sim_hash(void)
 {
 	return sim.hash;
@@ -128,6 +133,8 @@ static struct actor *pick(struct worker **home)
 static void run(struct actor *a, struct worker *w)
 {
 	bool batch = a->b->placement == ACTOR_THREADED && a->id != ACTOR_NONE;
+	bool pinned = a->b->placement == ACTOR_PINNED;
+	uint32_t before = a->handled;
 
 	worker_set_here(w);
 	if (batch && a->b->on_batch_begin) {
@@ -135,6 +142,8 @@ static void run(struct actor *a, struct worker *w)
 		a->b->on_batch_begin(a->state);
 	}
 	actor_run_slice(a, 1 + (uint32_t)(draw(&sim.state) % 8));
+	if (pinned)
+		w->handled += a->handled - before;
 	if (batch && a->id != ACTOR_NONE && a->b->on_batch_end) {
 		actor_set_current(a, virtual_mono_us() / 1000);
 		a->b->on_batch_end(a->state);

@@ -13,8 +13,9 @@
 #include "runtime/actor/order.h"
 #include "runtime/outside.h"
 
+/* One cache line border between two workers: `clock` is written at each sleep, `wake` by those who wake. */
 struct worker_watchers {
-	ev_async wake;
+	_Alignas(64) ev_async wake;
 	ev_timer clock;
 	pthread_t thread;
 };
@@ -25,8 +26,8 @@ static struct {
 	unsigned count;
 	bool simulate, started;
 	uint32_t stopping;
-	/* floating actors that are scheduled, for whoever is free */
-	pthread_mutex_t lock;
+	/* floating actors that are scheduled, for whoever is free; on lines of its own: all above is read for each message */
+	_Alignas(64) pthread_mutex_t lock;
 	struct actor *first, *last;
 	uint32_t waiting;
 } pool = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -103,10 +104,12 @@ void workers_init(unsigned count, bool simulate)
 	pool.first = pool.last = NULL;
 	pool.waiting = 0;
 	ev_set_allocator(loop_memory);
-	pool.all = aligned_alloc(64, count * ((sizeof(struct worker) + 63) / 64 * 64));
-	ASSERT(pool.all && sizeof(struct worker) % 64 == 0);
+	pool.all = aligned_alloc(64, count * sizeof(struct worker));
+	pool.watchers = aligned_alloc(64, count * sizeof(*pool.watchers));
+	if (!pool.all || !pool.watchers)
+		base_out_of_memory();
 	memset(pool.all, 0, count * sizeof(struct worker));
-	pool.watchers = xcalloc(count, sizeof(*pool.watchers));
+	memset(pool.watchers, 0, count * sizeof(*pool.watchers));
 	for (unsigned i = 0; i < count; i++) {
 		struct worker *w = &pool.all[i];
 

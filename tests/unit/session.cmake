@@ -8,3 +8,8 @@ target_link_libraries(session_world PUBLIC actors PkgConfig::CMOCKA)
 foreach(test shard user custody resent pipeline sanitise messages offline iq roster subscription presence desk order limits)
 	unit_test(actors/session/${test} session_world)
 endforeach()
+# counts what is asked of the heap, and the bodies that are made
+unit_test(actors/session/fanout session_world)
+foreach(function xmalloc xcalloc xrealloc builder_finish)
+	target_link_options(actors_session_fanout PRIVATE -Wl,--wrap=${function})
+endforeach()

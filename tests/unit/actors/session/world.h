@@ -8,7 +8,7 @@
 #include "runtime/metric.h"
 #include "xmpp/parser.h"
 
-#define WORLD_CLIENTS 16
+#define WORLD_CLIENTS 1024
 #define NO_DESK ""
 #define DESK "sess-man/desk/seats[s]=seat*@localhost\nsess-man/desk/robots[s]=robot*@localhost\n"
 /* The plugin list that the project's first users run: no presence plugin. */
