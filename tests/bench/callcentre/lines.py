@@ -2,7 +2,7 @@
 because thousands of them share one Python process. What an element means is the caller's business.
 
     line = Tcp(port, domain); await line.log_in(user, password)     ANONYMOUS without a user
-    line.handler(element)            called for each element nobody waits for with expect()
+    line.attach(handler)             handler(element) is called for each element nobody waits for with expect()
     line.say(text, ident)            sends a stanza; line.on_confirmed(ident) once the server is known to have it
     await line.over.wait()           it ended; line.why says how
 
@@ -50,7 +50,8 @@ class Line:
     def __init__(self, port, domain, cookie=None):
         self.port, self.domain, self.cookie = port, domain, cookie
         self.over, self.why, self.want, self.jid = asyncio.Event(), "", None, None
-        self.handler = self.on_confirmed = lambda _: None
+        self.early, self.on_confirmed = [], lambda _: None
+        self.handler = self.early.append  # until attach(): what comes in one piece with the answer to bind
         self.enabled, self.got, self.sent = False, 0, 0
         self.unacked = collections.deque()  # (count or ping, ident)
 
@@ -61,6 +62,12 @@ class Line:
         self.over.set()
         if self.want and not self.want[1].done():
             self.want[1].set_exception(Gone(why))
+
+    def attach(self, handler):
+        self.handler = handler
+        for element in self.early:
+            handler(element)
+        self.early.clear()
 
     async def expect(self, *tags):
         if self.over.is_set():

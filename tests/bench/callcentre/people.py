@@ -38,9 +38,8 @@ class Person:
         """Logged in: what comes from now on is this session's."""
         session = self.world.ledger.open_session(self.name, self.world.now(), acknowledges)
         line.session = session
-        line.handler = lambda element: self.on_element(line, session, element)
         line.on_confirmed = self.world.ledger.confirm
-        return session
+        line.attach(lambda element: self.on_element(line, session, element))
 
     def detach(self, line, clean):
         session = getattr(line, "session", None)
@@ -272,7 +271,7 @@ class Visitor(Person):
             await self.arrive()
             await (self.chat() if self.left else self.read())
             if world.shut:
-                await asyncio.sleep(self.draw.uniform(0, 5))  # not all at the same moment
+                await asyncio.sleep(self.draw.uniform(0, max(5, world.most_online / 300)))  # not all at the same moment
             await self.leave()
         except Gone as gone:
             world.ledger.count["visits that broke: %s" % gone] += 1
