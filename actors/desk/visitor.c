@@ -269,8 +269,8 @@ void visitor_due_grace(struct desk *self, struct conversation *c)
 	desk_times(self, &times);
 	conversation_left(c, actor_now_ms(), &times);
 	notify_left(self, c);
-	/* Who only looked is remembered no longer. */
-	if (!conversation_is_owed(c) && !c->talked &&
+	/* Who only looked is remembered no longer, but for an owner who is to hear of it when its line is back. */
+	if (!conversation_is_owed(c) && !c->talked && !c->owes_notice &&
 	    (c->phase == CONVERSATION_RESERVED || c->phase == CONVERSATION_IDLE)) {
 		desk_close(self, c);
 		return;

@@ -231,6 +231,22 @@ static void a_notice_waits_for_a_seat_whose_line_is_lost_and_dies_with_the_retur
 	assert_seen(0, "alice@a.test", BACK_NOTICE);
 }
 
+static void a_seat_whose_line_is_lost_hears_of_one_who_only_looked_too(void **state)
+{
+	(void)state;
+	comes("alice@a.test/pc");
+	visitor("v1@a.test/tab", VISITOR_ONLINE, CLOSE_ERROR);
+	asks_roster("v1@a.test/tab", "r");
+	run(0);
+	line_lost("alice@a.test");
+	visitor("v1@a.test/tab", VISITOR_LEFT, CLOSE_STREAM_END);
+	assert_seen(0, "alice@a.test", LEFT_NOTICE);
+	comes("alice@a.test/pc");
+	assert_seen(1, "alice@a.test", LEFT_NOTICE);
+	run(4000000);
+	assert_seen(1, "alice@a.test", "contact v1@a.test removed");
+}
+
 static void the_oldest_of_too_many_left_conversations_is_closed(void **state)
 {
 	(void)state;
@@ -279,6 +295,7 @@ int main(void)
 		T(after_the_return_window_it_is_a_new_conversation),
 		T(a_seat_can_write_to_a_visitor_who_left),
 		T(a_notice_waits_for_a_seat_whose_line_is_lost_and_dies_with_the_return),
+		T(a_seat_whose_line_is_lost_hears_of_one_who_only_looked_too),
 		T(the_oldest_of_too_many_left_conversations_is_closed),
 	};
 
