@@ -306,7 +306,9 @@ bool offline_hold(struct passage *p)
 	struct offline_flush *f = p->user->flush;
 	struct packet copy;
 
-	if (!f || !f->more)
+	/* What became of the user's own words need not wait for those of others; and while it waited, the word would count
+	 * as handled and its error be in memory alone. */
+	if (!f || !f->more || stanza_type(p->packet.stanza) == STANZA_TYPE_ERROR)
 		return false;
 	if (f->held_count >= HELD_MAX) {
 		metric_limit(METRIC_limit_waiting);

@@ -292,6 +292,25 @@ static void a_refused_one_is_handled_when_its_error_is_with_the_sender(void **st
 	}
 }
 
+static void an_error_does_not_wait_behind_offline_messages(void **state)
+{
+	struct world *w = world_new("sess-man/plugins-conf/amp/store-limit[L]=0\n");
+	unsigned a = client_online(w, "alice@localhost", "a"), r, kept;
+
+	(void)state;
+	for (unsigned i = 0; i < 150; i++) /* more than a page */
+		client_send(w, a, hello);
+	r = client_new(w, ROMEO, "r");
+	w->clients[r].slow = true;
+	client_send(w, r, "<presence/>");
+	kept = w->clients[r].kept_count;
+	client_send(w, a, hello);
+	assert_int_equal(w->clients[r].kept_count, kept); /* what others say waits for the second page */
+	client_send_owed(w, r, "<message to='x@elsewhere' type='chat' id='e'><body>hello</body></message>", 1);
+	assert_int_equal(w->clients[r].kept_count, kept + 1);
+	world_free(w);
+}
+
 static void d0_writes_nothing(void **state)
 {
 	struct fixture f = begin("--virt-hosts=localhost:durability=D0\n");
@@ -387,6 +406,7 @@ int main(void)
 		cmocka_unit_test(another_client_gets_what_came_back_under_the_same_row),
 		cmocka_unit_test(what_is_worth_no_row_is_handled_in_memory),
 		cmocka_unit_test(a_refused_one_is_handled_when_its_error_is_with_the_sender),
+		cmocka_unit_test(an_error_does_not_wait_behind_offline_messages),
 		cmocka_unit_test(d0_writes_nothing),
 		cmocka_unit_test(what_the_desk_keeps_gets_no_row),
 		cmocka_unit_test(what_the_desk_keeps_and_cannot_be_taken_goes_back),
