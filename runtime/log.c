@@ -27,14 +27,15 @@
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t filled;
+	pthread_cond_t left; /* the writer has ended */
 	int fd; /* changed under the lock; while the writer runs its number stays, for the writer uses it without the lock */
-	bool running, stopping;
+	bool running, stopping, ended;
 	bool torn; /* half a line was written, the disk was full: the writer's alone */
 	pthread_t thread;
 	char *ring[RING_LINES];
 	uint32_t first, count;
 	uint64_t dropped, told;
-} sink = { .lock = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER, .fd = STDERR_FILENO };
+} sink = { .lock = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER, .left = PTHREAD_COND_INITIALIZER, .fd = STDERR_FILENO };
 
 static int level_now = LOG_LEVEL_INFO; /* read by all threads without a lock: a late change is harmless */
 
@@ -156,6 +157,8 @@ static void *run_writer(void *nothing)
 		else if (sink.stopping)
 			break;
 	}
+	sink.ended = true;
+	pthread_cond_signal(&sink.left);
 	pthread_mutex_unlock(&sink.lock);
 	return NULL;
 }
@@ -172,6 +175,7 @@ void log_stop_writer(void)
 {
 	struct timespec end;
 	pthread_t thread;
+	bool ended;
 
 	pthread_mutex_lock(&sink.lock);
 	if (!sink.running) {
@@ -181,17 +185,23 @@ void log_stop_writer(void)
 	sink.stopping = true;
 	thread = sink.thread;
 	pthread_cond_signal(&sink.filled);
-	pthread_mutex_unlock(&sink.lock);
-	clock_gettime(CLOCK_MONOTONIC, &end);
+	clock_gettime(CLOCK_REALTIME, &end);
 	end.tv_sec += STOP_SECONDS;
-	if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &end) != 0)
+	while (!sink.ended && pthread_cond_timedwait(&sink.left, &sink.lock, &end) == 0)
+		;
+	ended = sink.ended;
+	pthread_mutex_unlock(&sink.lock);
+	if (!ended)
 		return; /* a disk keeps it: the process ends without it */
+	pthread_join(thread, NULL);
+	pthread_mutex_lock(&sink.lock);
 	while (sink.count) { /* nobody took them */
 		free(sink.ring[sink.first]);
 		sink.first = (sink.first + 1) % RING_LINES;
 		sink.count--;
 	}
-	sink.running = sink.stopping = false;
+	sink.running = sink.stopping = sink.ended = false;
+	pthread_mutex_unlock(&sink.lock);
 }
 
 uint64_t log_dropped(void)
