@@ -74,6 +74,8 @@ class Cut:
                     wait = ([self.inner], [])
                 except ssl.SSLWantWriteError:
                     wait = ([], [self.inner])
+                except ssl.SSLZeroReturnError:
+                    raise OSError("closed") from None  # the peer has ended it in the proper way
             if self.inner.fileno() < 0:
                 raise OSError("closed")
             select.select(*wait, [], 0.2)
@@ -488,7 +490,8 @@ class Canaries:
 
     def tell(self, jid, text):
         with self.lock:
-            self.first.send("<message to='%s'><body>%s</body></message>" % (jid, text))
+            # chat: what comes after the session's end is kept, not returned (RFC 6121 8.5.3.2.1)
+            self.first.send("<message to='%s' type='chat'><body>%s</body></message>" % (jid, text))
 
     def check(self):
         """Each answers within a second."""
