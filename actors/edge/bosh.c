@@ -446,6 +446,14 @@ static const struct regime *regime_of(struct edge *e, const struct stanza *w, st
 	return *session ? (*session)->s.regime : &e->shared->regimes[REGIME_PREAUTH];
 }
 
+/* Its session ends with it; NULL allowed. */
+static void refuse_for(struct exchange *x, enum stream_error error, struct bosh_session *session)
+{
+	refuse_body(x, error);
+	if (session)
+		bosh_session_over(session, CLOSE_ERROR, "policy-violation", NULL);
+}
+
 /* Under `used` the body broke a limit: what session it is of, and whether that one may send it. On another worker only the
  * top is needed, to send it there. */
 static bool read_again(struct exchange *x, struct span body, const struct regime *used, struct stanza **out,
@@ -469,9 +477,7 @@ static bool read_again(struct exchange *x, struct span body, const struct regime
 	}
 	if (error == STREAM_ERROR_NONE)
 		return true;
-	refuse_body(x, error);
-	if (*session)
-		bosh_session_over(*session, CLOSE_ERROR, "policy-violation", NULL);
+	refuse_for(x, error, *session);
 	return false;
 }
 
@@ -501,9 +507,7 @@ static bool read_wrapper(struct exchange *x, struct span body, struct stanza **o
 	error = parse(e, own, body, out);
 	if (error == STREAM_ERROR_NONE)
 		return true;
-	refuse_body(x, error);
-	if (*session)
-		bosh_session_over(*session, CLOSE_ERROR, "policy-violation", NULL);
+	refuse_for(x, error, *session);
 	return false;
 }
 
