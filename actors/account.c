@@ -106,11 +106,10 @@ enum status account_remove(struct store *s, const struct jid *user)
 
 	if (st != STATUS_OK)
 		return st;
-	st = store_delete(s, STORE_ACCOUNT, jid_bare(user));
-	if (st == STATUS_OK)
-		st = or_nothing(store_delete(s, STORE_ROSTER, jid_bare(user)));
-	if (st == STATUS_OK)
-		st = or_nothing(store_delete(s, STORE_OFFLINE, jid_bare(user)));
+	st = store_delete(s, STORE_ACCOUNT, jid_bare(user)); /* NOT_FOUND: there is none */
+	for (unsigned c = 0; st == STATUS_OK && c < STORE_COLLECTION_COUNT; c++)
+		if (c != STORE_ACCOUNT && store_collections[c].life == STORE_WITH_ACCOUNT)
+			st = or_nothing(store_delete(s, c, jid_bare(user)));
 	if (st == STATUS_OK)
 		st = note_removal(s, user);
 	if (st == STATUS_OK)

@@ -52,6 +52,9 @@ static enum status execute(struct store *s, struct store_request *r)
 		return store_delete(s, r->collection, owner);
 	case STORE_OP_MAP_ALL:
 		return store_map_each(s, r->collection, owner, add_pair, r);
+	case STORE_OP_MAP_GET:
+		buf_fini(&r->value);
+		return store_map_get(s, r->collection, owner, key, &r->value);
 	case STORE_OP_MAP_PUT:
 		return store_map_put(s, r->collection, owner, key, value);
 	case STORE_OP_MAP_DELETE:

@@ -10,7 +10,7 @@
 /* After a batch with a failed commit every request is answered with that status: the writers of its stanzas bounce them. */
 enum store_op {
 	STORE_OP_GET, STORE_OP_PUT, STORE_OP_DELETE,                             /* record */
-	STORE_OP_MAP_ALL, STORE_OP_MAP_PUT, STORE_OP_MAP_DELETE,                  /* map: owner -> key -> value */
+	STORE_OP_MAP_ALL, STORE_OP_MAP_GET, STORE_OP_MAP_PUT, STORE_OP_MAP_DELETE,                  /* map: owner -> key -> value */
 	STORE_OP_LOG_APPEND, STORE_OP_LOG_READ, STORE_OP_LOG_DELETE_UPTO, STORE_OP_LOG_DELETE_ONE, STORE_OP_LOG_COUNT,
 };
 
@@ -28,7 +28,7 @@ struct store_request {
 	enum store_op op;
 	enum store_collection collection; /* storage/collections.def */
 	char *owner, *key;  /* owned, NUL-terminated; key = map key or log tag */
-	struct buf value;   /* PUT, APPEND: what to write; GET: the answer */
+	struct buf value;   /* PUT, APPEND: what to write; GET, MAP_GET: the answer */
 	uint64_t seq;       /* READ: after this; DELETE_*: which; APPEND answers the new one */
 	uint64_t time_us;   /* APPEND */
 	uint64_t limit;     /* READ: rows at most; APPEND: refuse with STATUS_LIMIT when owner already has this many rows

@@ -15,7 +15,7 @@ struct store {
 #define MAP STORE_MAP
 #define LOG STORE_LOG
 const struct store_collection_row store_collections[STORE_COLLECTION_COUNT] = {
-#define COLLECTION(NAME, shape, table, owner, doc) { table, shape, owner, doc },
+#define COLLECTION(NAME, shape, table, life, owner, doc) { table, shape, STORE_##life, owner, doc },
 #include "storage/collections.def"
 #undef COLLECTION
 };

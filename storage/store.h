@@ -7,14 +7,16 @@
 
 enum store_shape { STORE_RECORD, STORE_MAP, STORE_LOG };
 enum store_collection {
-#define COLLECTION(NAME, shape, table, owner, doc) STORE_##NAME,
+#define COLLECTION(NAME, shape, table, life, owner, doc) STORE_##NAME,
 #include "storage/collections.def"
 #undef COLLECTION
 	STORE_COLLECTION_COUNT
 };
+enum store_life { STORE_WITH_ACCOUNT, STORE_APART };
 struct store_collection_row {
 	const char *table;
 	enum store_shape shape;
+	enum store_life life;
 	const char *owner, *doc;
 };
 extern const struct store_collection_row store_collections[STORE_COLLECTION_COUNT];

@@ -192,8 +192,7 @@ static bool is_request(const struct stanza *s)
 	return stanza_kind(s) == STANZA_IQ && (stanza_type(s) == STANZA_TYPE_GET || stanza_type(s) == STANZA_TYPE_SET);
 }
 
-/* What the server answers itself, for the account or for itself. */
-static enum xep_verdict run_claims(struct passage *p)
+const struct xep_claim *pipeline_claim(const struct passage *p, const struct xep **owner)
 {
 	const struct stanza *s = p->packet.stanza;
 	stanza_el child = stanza_first(s, STANZA_TOP);
@@ -205,11 +204,22 @@ static enum xep_verdict run_claims(struct passage *p)
 			const struct xep_claim *c = &x->claims[k];
 
 			if (c->type == stanza_type(s) && (c->targets & TARGET_BIT(p->target)) &&
-			    stanza_el_is(s, child, c->name, c->ns))
-				return c->answer(p);
+			    stanza_el_is(s, child, c->name, c->ns)) {
+				if (owner)
+					*owner = x;
+				return c;
+			}
 		}
 	}
-	return passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
+	return NULL;
+}
+
+/* What the server answers itself, for the account or for itself. */
+static enum xep_verdict run_claims(struct passage *p)
+{
+	const struct xep_claim *c = pipeline_claim(p, NULL);
+
+	return c ? c->answer(p) : passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
 }
 
 static enum target target_of(const struct passage *p)
@@ -273,6 +283,18 @@ static enum xep_verdict run_served(struct passage *p)
 	return passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
 }
 
+/* Somebody asks an account, and a plugin answers for it. */
+static enum xep_verdict run_asked(struct passage *p)
+{
+	const struct xep_claim *c;
+
+	if (!is_request(p->packet.stanza) || !jid_is_bare(p->packet.to))
+		return XEP_PASS;
+	p->target = TARGET_CONTACT;
+	c = pipeline_claim(p, NULL);
+	return c ? c->answer(p) : XEP_PASS;
+}
+
 static enum xep_verdict run_inbound(struct passage *p)
 {
 	enum xep_verdict v;
@@ -280,6 +302,8 @@ static enum xep_verdict run_inbound(struct passage *p)
 	if (stanza_kind(p->packet.stanza) == STANZA_MESSAGE && stanza_type(p->packet.stanza) == STANZA_TYPE_ERROR)
 		resent_forget(p->resent, p->user->bare, p->packet.stanza);
 	v = run_phase(p, PHASE_GATE);
+	if (v == XEP_PASS)
+		v = run_asked(p);
 	if (v == XEP_PASS)
 		v = run_phase(p, PHASE_HANDLE);
 	if (v == XEP_PASS)

@@ -19,6 +19,8 @@ extern const struct xep *const pipeline_all[];
 extern const unsigned pipeline_all_count;
 
 void pipeline_init(struct pipeline *l, const struct config *conf); /* the loaded ones */
+/* Of the iq in passing, by its target; NULL = none. *owner (may be NULL): whose it is. */
+const struct xep_claim *pipeline_claim(const struct passage *p, const struct xep **owner);
 /* Runs p->packet through the phases; `to` and `from` are set up and the packet is cleared, but for XEP_WAIT. */
 enum xep_verdict pipeline_run(struct passage *p);
 void pipeline_opened(struct passage *p);

@@ -14,6 +14,7 @@
 #include "actors/session/contacts.h"
 #include "actors/session/custody.h"
 #include "actors/session/desk_link.h"
+#include "actors/session/kept.h"
 #include "actors/session/offline.h"
 #include "actors/session/pace.h"
 #include "actors/session/pipeline.h"
@@ -80,7 +81,7 @@ static void ask_account(struct shard *self, struct user *user)
 
 static bool is_blocked(const struct user *user)
 {
-	return user->account == FACT_ASKED || user->roster == FACT_ASKED;
+	return user->account == FACT_ASKED || user->roster == FACT_ASKED || kept_is_asked(user);
 }
 
 /* Runs one stanza; false: it must wait, and what it waits for has been asked. Takes *packet otherwise. */
@@ -97,6 +98,7 @@ static bool run_one(struct shard *self, struct user *user, struct packet *packet
 	}
 	if (pipeline_run(&p) != XEP_WAIT) {
 		custody_leave(&p);
+		kept_forget(user);
 		return true;
 	}
 	*packet = packet_take(&p.packet);
@@ -478,6 +480,23 @@ static void on_shard_stored(struct shard *self, struct store_request *r)
 		p.session = users_session(&self->users, r->note[0]);
 		contacts_written(&p, r);
 	}
+	packet_clear(&p.packet);
+	settle(self, user);
+}
+
+static void on_shard_read(struct shard *self, struct store_request *r)
+{
+	struct user *user = kept_read(r);
+
+	settle(self, user);
+}
+
+static void on_shard_kept(struct shard *self, struct store_request *r)
+{
+	struct user *user = kept_user(r);
+	struct passage p = passage_of(self, user, NULL);
+
+	kept_written(&p, r);
 	packet_clear(&p.packet);
 	settle(self, user);
 }

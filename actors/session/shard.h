@@ -80,6 +80,8 @@ void shard_removed_drop(struct msg *m);
 	M(SHARD_LIVENESS, shard_liveness, shard_liveness, NULL, "A client fell silent (BOSH: polls no more, stream management: lost its line) or is back.") \
 	M(SHARD_CLOSED, shard_closed, shard_closed, NULL, "A client's connection is gone (after its UNDELIVERED).") \
 	M(SHARD_STORED, shard_stored, store_request, store_request_drop, "A store operation comes home.") \
+	M(SHARD_READ, shard_read, store_request, store_request_drop, "What a plugin asked of the store comes home.") \
+	M(SHARD_KEPT, shard_kept, store_request, store_request_drop, "What a plugin wrote is durable, or failed.") \
 	M(SHARD_CONTACT, shard_contact, shard_contact, shard_contact_drop, \
 	  "The desk changes a roster's visitor entry.") \
 	M(SHARD_REMOVED, shard_removed, shard_removed, shard_removed_drop, "An account was removed: its sessions end.") \

@@ -8,6 +8,7 @@
 
 #include "actors/session/contacts.h"
 #include "actors/session/custody.h"
+#include "actors/session/kept.h"
 #include "actors/session/offline.h"
 #include "actors/session/pace.h"
 #include "actors/session/recipients.h"
@@ -62,6 +63,7 @@ static void free_user(struct user *user)
 	contacts_end(user);
 	offline_free(user);
 	recipients_free(user->recipients);
+	kept_forget(user);
 	jid_unref(user->told_best);
 	jid_unref(user->bare);
 	free(user);

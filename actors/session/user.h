@@ -10,6 +10,7 @@
 
 struct offline_flush; /* offline.c */
 struct recipients;    /* recipients.c */
+struct kept;          /* kept.c */
 
 /* Directed presences that are remembered until the session ends (RFC 6121 4.6.3); beyond it the first is forgotten. */
 #define SESSION_DIRECTED_MAX 1000u
@@ -77,6 +78,7 @@ struct user {
 	struct offline_flush *flush; /* offline messages on their way to a session; NULL = none */
 	struct jid *told_best; /* what the pool was told last, counted */
 	struct recipients *recipients; /* NULL: wrote to nobody yet */
+	struct kept *kept; /* what a waiting passage read of the store; NULL = none */
 };
 
 struct session_slot {

@@ -18,6 +18,7 @@ enum target {
 	TARGET_SELF,   /* no `to`, or the own bare JID: the server acts for the account (RFC 6120 10.3.3) */
 	TARGET_SERVER, /* a domain we serve */
 	TARGET_OTHER,
+	TARGET_CONTACT, /* inbound: somebody else asks this user's bare JID (RFC 6121 8.5.1): the server acts for the account */
 };
 #define TARGET_BIT(t) (1u << (t))
 
@@ -37,8 +38,8 @@ struct passage {
 	struct xml_pool *xml;    /* to read stored stanzas */
 	struct resent *resent;
 	enum direction direction;
-	enum target target;      /* outbound only */
-	struct user *user;
+	enum target target;      /* outbound, and of an inbound iq to the bare JID */
+	struct user *user;       /* NULL: a request to the server from somebody who is no client here */
 	struct session *session; /* outbound: the sender's, NULL when it has ended; inbound: the one named, or NULL */
 	struct packet packet;    /* a gate may replace its stanza */
 	struct custody *custody; /* of the message in passing, which came back (custody.h) */
@@ -47,10 +48,11 @@ struct passage {
 
 typedef enum xep_verdict xep_phase_f(struct passage *p);
 
+struct store_request;
 struct xep_claim { /* an iq get or set to the account or the server that this plugin answers */
 	enum stanza_type type;
 	const char *name, *ns; /* of the child */
-	unsigned targets;      /* TARGET_BIT(SELF), TARGET_BIT(SERVER) */
+	unsigned targets;      /* TARGET_BIT of SELF, SERVER, CONTACT */
 	xep_phase_f *answer;   /* must take it */
 };
 
@@ -60,6 +62,8 @@ struct xep {
 	const char *const *account_features; /* for disco#info of an account */
 	const struct xep_claim *claims;
 	unsigned claim_count;
+	/* What passage_write wrote for a claim is durable: answers p->packet. NULL = with an empty result. */
+	void (*written)(struct passage *p, const struct store_request *r);
 	xep_phase_f *gate;        /* may refuse or rewrite */
 	xep_phase_f *handle;      /* exactly one owner takes it */
 	xep_phase_f *tap;         /* looks at what was taken; the verdict is ignored */
@@ -78,6 +82,16 @@ struct xep {
  */
 bool passage_knows_account(struct passage *p);
 bool passage_knows_roster(struct passage *p);
+
+/* --- what is kept for the user (kept.c) --- */
+/* A read that this passage needs. NULL: asked for, return XEP_WAIT; the passage begins again and finds the answer, which is
+ * valid until the handler returns. Its status is STATUS_OK, STATUS_NOT_FOUND or a failure. What the user wrote before is
+ * seen. op: STORE_OP_GET, MAP_GET, MAP_ALL, LOG_READ, LOG_COUNT. */
+const struct store_request *passage_read(struct passage *p, enum store_op op, enum store_collection c, struct span owner,
+					 struct span key);
+/* A write because of the request in passing, a claimed one, which is answered when it is durable: see xep->written; with
+ * resource-constraint when the store failed. Takes r. Always XEP_DONE. */
+enum xep_verdict passage_write(struct passage *p, struct store_request *r);
 
 /* --- answers to the sender of the stanza in passing --- */
 /* Takes reply. Its addresses travel in the packet. */

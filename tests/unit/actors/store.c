@@ -184,6 +184,10 @@ static void every_operation_is_answered(void **state)
 	assert_int_equal(r->row_count, 2);
 	assert_string_equal(r->rows[1].key, "l");
 	assert_memory_equal(r->rows[1].bytes, "2", 1);
+	r = answer_to(&w, make(STORE_OP_MAP_GET, STORE_ROSTER, "a", "l", "what was in the buffer before"));
+	assert_int_equal(r->status, STATUS_OK);
+	assert_true(span_is(buf_span(&r->value), "2"));
+	assert_int_equal(status_of(&w, make(STORE_OP_MAP_GET, STORE_ROSTER, "a", "m", NULL)), STATUS_NOT_FOUND);
 	assert_int_equal(status_of(&w, make(STORE_OP_MAP_DELETE, STORE_ROSTER, "a", "k", NULL)), STATUS_OK);
 	assert_int_equal(answer_to(&w, make(STORE_OP_MAP_ALL, STORE_ROSTER, "a", NULL, NULL))->row_count, 1);
 
