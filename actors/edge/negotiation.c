@@ -112,6 +112,8 @@ static void send_features(struct stream *s)
 		}
 		if (sm_possible(s))
 			builder_leaf(b, "sm", NS_SM, SPAN_NONE);
+		if (plugins[CONFIG_PLUGIN_roster] && !s->anonymous)
+			builder_leaf(b, "ver", NS_ROSTER_VERSIONS, SPAN_NONE);
 	}
 	builder_close(b);
 	s->ops->element(s, builder_finish(b));

@@ -1,12 +1,9 @@
 #include "actors/session/contacts.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "runtime/log.h"
 #include "runtime/metric.h"
-#include "xmpp/ns.h"
 
 /* --- loading --- */
 
@@ -72,24 +69,10 @@ void contacts_forget(struct user *user)
 	user->roster = FACT_UNKNOWN;
 }
 
-static void free_contact(void *ctx UNUSED, struct span key UNUSED, void *value)
-{
-	struct contact *c = value;
-
-	jid_unref(c->jid);
-	free(c->name);
-	free(c->group);
-	free(c);
-}
-
 void contacts_end(struct user *user)
 {
 	contacts_forget(user);
-	if (!user->contacts)
-		return;
-	map_each(user->contacts, free_contact, NULL);
-	map_free(user->contacts);
-	user->contacts = NULL;
+	contacts_hide_all(user);
 }
 
 /* --- records --- */
@@ -156,6 +139,7 @@ static void write_behind(struct passage *p, struct store_request *r, struct pack
 		msg_free(&r->m);
 		return;
 	}
+	p->user->unwritten++;
 	if (request) {
 		r->note[0] = p->session ? p->session->handle : 0;
 		r->packet = packet_note_new(request);
@@ -211,6 +195,7 @@ void contacts_written(struct passage *p, struct store_request *r)
 	struct jid *contact;
 	struct roster_item *i;
 
+	p->user->unwritten--;
 	if (r->status != STATUS_OK && r->status != STATUS_NOT_FOUND) {
 		if (p->user->roster == FACT_YES) /* else it is being read again already */
 			contacts_forget(p->user);
@@ -259,154 +244,4 @@ void contacts_each_jid(struct passage *p, contacts_test_f *test, contacts_visit_
 			visit(p, contact, ctx);
 		jid_unref(contact);
 	}
-}
-
-/* --- pushes --- */
-
-static bool anybody_interested(const struct user *user)
-{
-	LIST_EACH(it, &user->sessions)
-		if (CONTAINER_OF(it, struct session, link)->is_interested)
-			return true;
-	return false;
-}
-
-static struct builder *open_push(struct passage *p)
-{
-	struct builder *b = p->builder;
-	char id[32];
-
-	(void)snprintf(id, sizeof(id), "push%" PRIu64, ++p->users->pushes);
-	builder_reset(b);
-	builder_open(b, "iq", NULL);
-	builder_attr_text(b, "type", "set");
-	builder_attr_text(b, "id", id);
-	builder_open(b, "query", NS_ROSTER);
-	return b;
-}
-
-static void send_push(struct passage *p)
-{
-	struct stanza *push;
-
-	builder_close(p->builder);
-	builder_close(p->builder);
-	push = builder_finish(p->builder);
-	LIST_EACH(it, &p->user->sessions) {
-		struct session *s = CONTAINER_OF(it, struct session, link);
-		struct packet copy;
-
-		if (!s->is_interested)
-			continue;
-		copy = packet_make(stanza_ref(push), p->user->bare, s->full, PACKET_SERVER | PACKET_NO_STORE);
-		outbox_deliver(p->out, s, &copy, 0);
-	}
-	stanza_unref(push);
-}
-
-void contacts_push(struct passage *p, const struct roster_item *i)
-{
-	if (!i->listed || !anybody_interested(p->user) || contacts_is_shown(p->user, i->jid))
-		return;
-	roster_item_write(open_push(p), i);
-	send_push(p);
-}
-
-void contacts_push_removed(struct passage *p, const struct jid *contact)
-{
-	if (!anybody_interested(p->user))
-		return;
-	roster_item_write_removed(open_push(p), contact);
-	send_push(p);
-}
-
-/* --- shown by the desk --- */
-
-static void write_contact(struct builder *b, const struct contact *c)
-{
-	builder_open(b, "item", NS_ROSTER);
-	builder_attr(b, "jid", jid_full(c->jid));
-	builder_attr_text(b, "name", c->name);
-	builder_attr_text(b, "subscription", "both");
-	if (c->group)
-		builder_leaf(b, "group", NULL, span_of(c->group));
-	builder_close(b);
-}
-
-static struct contact *find_shown(const struct user *user, const struct jid *contact)
-{
-	return user->contacts ? map_find(user->contacts, jid_bare(contact)) : NULL;
-}
-
-bool contacts_is_shown(const struct user *user, const struct jid *contact)
-{
-	return find_shown(user, contact) != NULL;
-}
-
-void contacts_hide(struct passage *p, const struct jid *contact)
-{
-	struct user *user = p->user;
-	struct contact *c = find_shown(user, contact);
-	struct roster_item *own = contacts_find(user, contact);
-
-	if (!c)
-		return;
-	map_remove(user->contacts, jid_bare(contact));
-	if (own && own->listed)
-		contacts_push(p, own);
-	else
-		contacts_push_removed(p, c->jid);
-	free_contact(NULL, SPAN_NONE, c);
-	if (map_count(user->contacts) == 0) {
-		map_free(user->contacts);
-		user->contacts = NULL;
-	}
-}
-
-void contacts_show(struct passage *p, struct shard_contact *m)
-{
-	struct contact *c;
-
-	if (m->remove) {
-		contacts_hide(p, m->contact);
-		return;
-	}
-	if (!p->user->contacts)
-		p->user->contacts = map_new();
-	c = find_shown(p->user, m->contact);
-	if (!c) {
-		c = xcalloc(1, sizeof(*c));
-		c->jid = jid_to_bare(m->contact);
-		map_put(p->user->contacts, jid_bare(c->jid), c);
-	}
-	free(c->name);
-	free(c->group);
-	c->name = m->name;
-	c->group = m->group;
-	m->name = m->group = NULL;
-	if (!anybody_interested(p->user))
-		return;
-	write_contact(open_push(p), c);
-	send_push(p);
-}
-
-/* --- the whole list --- */
-
-static void write_listed(struct passage *p, const struct roster_item *i, void *ctx UNUSED)
-{
-	if (i->listed && !contacts_is_shown(p->user, i->jid))
-		roster_item_write(p->builder, i);
-}
-
-static void write_shown(void *ctx, struct span key UNUSED, void *value)
-{
-	write_contact(ctx, value);
-}
-
-void contacts_write(struct passage *p, struct builder *b)
-{
-	ASSERT(b == p->builder);
-	contacts_each(p, NULL, write_listed, NULL);
-	if (p->user->contacts)
-		map_each(p->user->contacts, write_shown, b);
 }

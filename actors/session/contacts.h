@@ -32,6 +32,10 @@ void contacts_written(struct passage *p, struct store_request *r);
 /* The item changed, or is gone: tells the sessions that asked for the roster. */
 void contacts_push(struct passage *p, const struct roster_item *i);
 void contacts_push_removed(struct passage *p, const struct jid *contact);
+/* The version of what clients see (RFC 6121 2.6). While a change is on its way to the disk it is one that will not be again:
+ * who has seen the one push and not the next must not take itself for up to date. */
+#define CONTACTS_VERSION_MAX 64
+void contacts_version(struct passage *p, char out[CONTACTS_VERSION_MAX]);
 /* All items clients see, into the open <query/>. */
 void contacts_write(struct passage *p, struct builder *b);
 /* Those whose state passes the test, NULL = all. The visitors must not change the roster; the item is gone afterwards. */
@@ -45,3 +49,4 @@ void contacts_each_jid(struct passage *p, contacts_test_f *test, contacts_visit_
 void contacts_show(struct passage *p, struct shard_contact *m); /* takes name and group */
 bool contacts_is_shown(const struct user *user, const struct jid *contact);
 void contacts_hide(struct passage *p, const struct jid *contact);
+void contacts_hide_all(struct user *user); /* tells nobody */

@@ -26,6 +26,7 @@ struct session {
 	enum transport transport;
 	bool alive;               /* see struct shard_liveness */
 	bool is_interested;       /* asked for the roster: gets pushes */
+	bool wants_version;       /* named a version when it asked (RFC 6121 2.6): pushes bear one */
 	bool is_announced;        /* sent its own initial presence */
 	bool saw_requests;        /* got the subscription requests that wait for an answer */
 	bool takes_offline;       /* wants messages to the bare JID: sent presence with priority >= 0 */
@@ -75,6 +76,7 @@ struct user {
 	struct roster_item *open; /* those a handler is looking at, until it ends: see contacts.h */
 	struct map *contacts; /* bare JID -> struct contact; NULL when none */
 	unsigned listed;      /* items clients see */
+	unsigned unwritten;   /* changes of the roster on their way to the disk */
 	struct offline_flush *flush; /* offline messages on their way to a session; NULL = none */
 	struct jid *told_best; /* what the pool was told last, counted */
 	struct recipients *recipients; /* NULL: wrote to nobody yet */

@@ -1,5 +1,7 @@
 #include "xmpp/rules/roster.h"
 
+#include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "xmpp/ns.h"
@@ -226,6 +228,37 @@ void roster_item_peek(struct span saved, enum roster_state *state, bool *listed)
 	ASSERT(saved.n >= SAVED_HEAD);
 	*state = (enum roster_state)(saved.p[1] - '0');
 	*listed = saved.p[2] == '1';
+}
+
+/* --- version --- */
+
+static void digest_text(EVP_MD_CTX *md, const char *text)
+{
+	ASSERT(EVP_DigestUpdate(md, text, strlen(text) + 1) == 1); /* with its end, so that no two sequences look alike */
+}
+
+void roster_version_add(struct roster_version *v, const struct roster_item *i)
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	uint8_t digest[EVP_MAX_MD_SIZE];
+
+	ASSERT(md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1);
+	digest_text(md, i->jid->text);
+	digest_text(md, roster_state_text(i->state));
+	digest_text(md, roster_asks(i->state) ? "asks" : "");
+	digest_text(md, i->name ? i->name : "");
+	for (unsigned k = 0; k < i->group_count; k++)
+		digest_text(md, i->groups[k]);
+	ASSERT(EVP_DigestFinal_ex(md, digest, NULL) == 1);
+	EVP_MD_CTX_free(md);
+	for (unsigned k = 0; k < ROSTER_VERSION_BYTES; k++)
+		v->digest[k] ^= digest[k];
+}
+
+void roster_version_text(const struct roster_version *v, char out[2 * ROSTER_VERSION_BYTES + 1])
+{
+	for (unsigned k = 0; k < ROSTER_VERSION_BYTES; k++)
+		(void)snprintf(out + 2 * k, 3, "%02x", v->digest[k]);
 }
 
 /* --- XML --- */

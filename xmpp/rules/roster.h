@@ -52,6 +52,15 @@ void roster_item_save(const struct roster_item *i, struct buf *out);
 struct roster_item *roster_item_load(struct span contact, struct span saved);
 void roster_item_peek(struct span saved, enum roster_state *state, bool *listed); /* of bytes that load takes */
 
+/* The version of a roster (RFC 6121 2.6) is the digest of what its owner's clients see, in whatever order: nothing has to be
+ * kept for it, and a roster that goes back to what it was has its old version again. */
+#define ROSTER_VERSION_BYTES 16
+struct roster_version {
+	uint8_t digest[ROSTER_VERSION_BYTES]; /* zero: of an empty roster */
+};
+void roster_version_add(struct roster_version *v, const struct roster_item *i);
+void roster_version_text(const struct roster_version *v, char out[2 * ROSTER_VERSION_BYTES + 1]);
+
 /* Reads the <item/> of a roster set. *out is the caller's; *remove: subscription='remove'. Other values of
  * subscription and ask are the server's business and ignored (RFC 6121 2.1.2). */
 enum stanza_error roster_item_read(const struct stanza *s, stanza_el el, struct roster_item **out, bool *remove);

@@ -10,16 +10,30 @@ static stanza_el query_of(const struct stanza *s)
 
 static enum xep_verdict get(struct passage *p)
 {
+	struct span known = stanza_attr(p->packet.stanza, query_of(p->packet.stanza), "ver");
+	/* What a visitor is shown is the desk's choice of the moment: it never has it already. */
+	bool versioned = known.p && p->user->class != CLASS_VISITOR;
+	char version[CONTACTS_VERSION_MAX];
 	struct builder *b;
 
 	if (!passage_knows_roster(p))
 		return XEP_WAIT;
 	if (p->user->roster == FACT_LOST)
 		return passage_refuse(p, STANZA_ERROR_RESOURCE_CONSTRAINT, NULL);
-	if (p->session)
+	if (p->session) {
 		p->session->is_interested = true;
+		p->session->wants_version = versioned;
+	}
+	if (versioned)
+		contacts_version(p, version);
+	if (versioned && span_is(known, version)) {
+		passage_result(p); /* it has this very roster */
+		return XEP_DONE;
+	}
 	b = passage_open_result(p);
 	builder_open(b, "query", NS_ROSTER);
+	if (versioned)
+		builder_attr_text(b, "ver", version);
 	contacts_write(p, b);
 	builder_close(b);
 	builder_close(b);

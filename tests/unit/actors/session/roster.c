@@ -28,6 +28,94 @@ static void an_item_is_kept_and_pushed_to_who_asked(void **state)
 	world_free(w);
 }
 
+#define GET_VER(id, ver) "<iq type='get' id='" id "'><query xmlns='jabber:iq:roster' ver='%s'/></iq>"
+
+/* The version the log tells, into `out`. */
+static void read_version(const char *log, char out[64])
+{
+	const char *at = strstr(log, "ver='");
+
+	assert_non_null(at);
+	assert_int_equal(sscanf(at, "ver='%63[^']'", out), 1);
+}
+
+static void ask_with(struct world *w, unsigned client, const char *version)
+{
+	char xml[256];
+
+	(void)snprintf(xml, sizeof(xml), GET_VER("v", "%s"), version);
+	client_send(w, client, xml);
+}
+
+/* RFC 6121 2.6: who has the present roster is not sent it again. */
+static void a_known_version_is_answered_with_nothing(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned a = client_new(w, "alice@localhost", "a"), b;
+	char empty[64], one[64], pushed[64];
+
+	(void)state;
+	ask_with(w, a, "");
+	read_version(client_log(w, a), empty);
+	ask_with(w, a, empty);
+	assert_log(w, a, RESULT("v"));
+	client_send(w, a, SET("1", "<item jid='romeo@localhost' name='R'><group>Lovers</group></item>"));
+	read_version(client_log(w, a), pushed);
+	assert_string_not_equal(pushed, empty);
+	ask_with(w, a, empty);
+	read_version(client_log(w, a), one);
+	assert_string_equal(one, pushed);
+	client_drop(w, a, CLOSE_STREAM_END);
+	b = client_new(w, "alice@localhost", "b");
+	ask_with(w, b, one); /* the roster was read anew: in whatever order, it is the same */
+	assert_log(w, b, "<iq to='alice@localhost/b' type='result' id='v'/>\n");
+	client_send(w, b, SET("2", "<item jid='romeo@localhost' subscription='remove'/>"));
+	read_version(client_log(w, b), pushed);
+	assert_string_equal(pushed, empty); /* what it was it is again */
+	world_free(w);
+}
+
+static void pushes_bear_versions_for_those_who_name_them(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned a = client_new(w, "alice@localhost", "a"), b = client_new(w, "alice@localhost", "b");
+
+	(void)state;
+	client_send(w, a, GET("1"));
+	assert_lacks(client_log(w, a), "ver=");
+	ask_with(w, b, "");
+	client_log(w, b);
+	client_send(w, a, SET("2", "<item jid='romeo@localhost'/>"));
+	assert_lacks(client_log(w, a), "ver=");
+	assert_has(client_log(w, b), "<query xmlns='jabber:iq:roster' ver='");
+	world_free(w);
+}
+
+/* Two changes on their way to the disk: who saw the push of the first and left must not be told that it has both. */
+static void a_push_on_the_way_to_the_disk_bears_a_version_of_its_own(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned a = client_new(w, "alice@localhost", "a");
+	char first[64], second[64], now[64];
+	const char *log;
+
+	(void)state;
+	ask_with(w, a, "");
+	client_log(w, a);
+	w->store_stalls = true;
+	client_send(w, a, SET("1", "<item jid='romeo@localhost'/>"));
+	client_send(w, a, SET("2", "<item jid='carol@localhost'/>"));
+	world_release_store(w);
+	log = client_log(w, a);
+	read_version(log, first);
+	read_version(strstr(log, "ver='") + 1, second);
+	ask_with(w, a, first);
+	read_version(client_log(w, a), now);
+	assert_string_equal(now, second);
+	assert_string_not_equal(now, first);
+	world_free(w);
+}
+
 static void the_result_waits_for_the_disk(void **state)
 {
 	struct world *w = world_new(NO_DESK);
@@ -213,6 +301,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_item_is_kept_and_pushed_to_who_asked),
+		cmocka_unit_test(a_known_version_is_answered_with_nothing),
+		cmocka_unit_test(pushes_bear_versions_for_those_who_name_them),
+		cmocka_unit_test(a_push_on_the_way_to_the_disk_bears_a_version_of_its_own),
 		cmocka_unit_test(the_result_waits_for_the_disk),
 		cmocka_unit_test(an_item_is_removed),
 		cmocka_unit_test(bad_sets_are_refused),
