@@ -76,7 +76,7 @@ static void check_blocks(struct loading *l, const struct config_list *list, enum
 					list->items[i]);
 }
 
-static void check_mechanisms(struct loading *l, const struct config_list *list, const struct config_raw *where)
+void check_mechanisms(struct loading *l, const struct config_list *list, const struct config_raw *where)
 {
 	static const char *const known[] = { "PLAIN", "ANONYMOUS", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256",
 					     "SCRAM-SHA-256-PLUS" };

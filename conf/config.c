@@ -382,9 +382,12 @@ static struct config *finish(struct loading *l)
 		classify(l, &l->c->raw[i]);
 	lists_read_components(l);
 	lists_read_plugins(l);
-	lists_read_vhosts(l);
+	vhosts_read(l);
 	listeners_read(l);
 	check_all(l);
+	l->c->hosts = hosts_new();
+	for (size_t i = 0; i < l->c->vhost_count; i++)
+		hosts_add_static(l->c->hosts, &l->c->vhosts[i]);
 	loading_sort(l);
 	return l->c;
 }
@@ -427,11 +430,9 @@ void config_free(struct config *c)
 		return;
 	for (size_t i = 0; i < CONFIG_OPTION_COUNT; i++)
 		option_free(c, &option_rows[i]);
-	for (size_t i = 0; i < c->vhost_count; i++) {
-		free(c->vhosts[i].name);
-		option_free_list(&c->vhosts[i].sasl_mechanisms);
-		option_free_list(&c->vhosts[i].c2s_ports_allowed);
-	}
+	hosts_free(c->hosts);
+	for (size_t i = 0; i < c->vhost_count; i++)
+		vhosts_fini(&c->vhosts[i]);
 	for (size_t i = 0; i < c->listener_count; i++)
 		option_free_list(&c->listeners[i].interfaces);
 	for (size_t i = 0; i < c->raw_count; i++) {
@@ -469,14 +470,6 @@ enum config_durability config_durability(const struct config *c, struct span dom
 	const struct config_vhost *v = config_vhost(c, domain);
 
 	return v ? v->durability : CONFIG_DURABILITY_D0;
-}
-
-const struct config_vhost *config_vhost(const struct config *c, struct span domain)
-{
-	for (size_t i = 0; i < c->vhost_count; i++)
-		if (span_is(domain, c->vhosts[i].name))
-			return &c->vhosts[i];
-	return NULL;
 }
 
 bool config_wants_tls(const struct config *c)

@@ -54,15 +54,27 @@ enum config_durability { CONFIG_DURABILITY_D0, CONFIG_DURABILITY_D1, CONFIG_DURA
 enum { CONFIG_RETURN_AUTO, CONFIG_RETURN_OFFER, CONFIG_RETURN_NEVER };
 enum { CONFIG_VIEW_SEAT, CONFIG_VIEW_DESK };
 
-struct config_vhost {
+enum config_filter { /* domain-filter: whom the users of a domain may talk to */
+	CONFIG_FILTER_DEFAULT, /* nothing said: LOCAL for visitors, ALL for accounts */
+	CONFIG_FILTER_ALL, CONFIG_FILTER_LOCAL, CONFIG_FILTER_OWN, CONFIG_FILTER_BLOCK,
+	CONFIG_FILTER_LIST, CONFIG_FILTER_BLACKLIST, /* of filter_items: domains */
+	CONFIG_FILTER_CUSTOM, /* filter_items: rules, in the order written */
+};
+
+struct config_vhost { /* immutable; conf/vhosts.def says what each flag does */
 	char *name; /* lower case, prepared */
-	bool anonymous, tls_required, registration;
+	bool anonymous, tls_required, registration, client_cert_required, see_other_host;
 	bool named_visitors; /* a pattern of desk_visitors matches addresses of this domain */
 	int64_t max_users;
 	enum config_durability durability; /* of messages to its users */
+	enum config_filter filter;
+	struct config_list filter_items;
 	struct config_list sasl_mechanisms; /* empty = as enabled_mechanisms */
 	struct config_list c2s_ports_allowed;
+	struct config_list admins, trusted_jids, components;
+	char *presence_forward, *message_forward, *client_cert_ca, *s2s_secret; /* "" = none */
 };
+struct config_hosts; /* the domains served now (conf/hosts.c) */
 
 struct config_raw { /* every pair of the file, for extensions */
 	char *key, *value;
@@ -100,8 +112,9 @@ struct config {
 #undef ALIAS_PLUGIN
 	bool plugins[CONFIG_PLUGIN_COUNT];       /* loaded: BUILT or CORE and chosen */
 	bool components[CONFIG_COMPONENT_COUNT];
-	struct config_vhost *vhosts; /* at least one */
+	struct config_vhost *vhosts; /* those of --virt-hosts; at least one */
 	size_t vhost_count;
+	struct config_hosts *hosts;  /* these and those added while the server runs */
 	struct config_listener *listeners;
 	size_t listener_count;
 	struct config_raw *raw;
@@ -139,7 +152,30 @@ void config_problem_print(const struct config_problem *p, struct buf *out);
 void config_problems_free(struct config_problems *p);
 bool config_has_fatal(const struct config_problems *p);
 
-const struct config_vhost *config_vhost(const struct config *c, struct span domain); /* NULL when not served */
+/* --- domains: the only part of a configuration that changes while the server runs --- */
+/* NULL when not served. What it points to stays as it is until config_free, also when the domain is changed or dropped
+ * meanwhile: ask again for what is in force now. Any thread. */
+const struct config_vhost *config_vhost(const struct config *c, struct span domain);
+typedef void config_vhost_f(void *ctx, const struct config_vhost *v);
+void config_each_vhost(const struct config *c, config_vhost_f *visit, void *ctx); /* all that are served; any thread */
+/* Serves a domain, in place of what was served under its name; takes v. Drops one; false: it was not there. Both by one thread at a
+ * time: before the actors start, then by the actor that owns the domains. */
+void config_serve(const struct config *c, struct config_vhost *v);
+bool config_unserve(const struct config *c, struct span domain);
+bool config_vhost_is_of_file(const struct config *c, struct span domain); /* named in --virt-hosts */
+
+/* A domain with its flags as in --virt-hosts; what it does not say is as in the global settings. NULL when a problem is fatal. */
+struct config_vhost *config_vhost_parse(const struct config *c, const char *item, struct config_problems *problems);
+void config_vhost_free(struct config_vhost *v); /* one that was parsed and not served; NULL allowed */
+struct config_flag {
+	const char *flag, *label, *doc;
+	enum config_flag_kind { CONFIG_FLAG_BOOL, CONFIG_FLAG_TEXT, CONFIG_FLAG_SECRET, CONFIG_FLAG_LIST } kind;
+};
+size_t config_flag_count(void);
+struct config_flag config_flag(size_t i);
+/* Its value as it is written behind "flag=": a list with `;` between; true or false. */
+void config_flag_value(const struct config_vhost *v, size_t i, struct buf *out);
+
 /* Of messages to users of this domain; one that is not served counts as D0. */
 enum config_durability config_durability(const struct config *c, struct span domain);
 /* Whether any port may speak TLS: certificates are needed. */

@@ -22,7 +22,6 @@ void lists_consider_keys(struct nearest *n);
 const struct config_raw *lists_plugin_source(const struct loading *l); /* where plugins were chosen; NULL = default */
 void lists_read_components(struct loading *l);
 void lists_read_plugins(struct loading *l);
-void lists_read_vhosts(struct loading *l);
 enum plugin_state { PLUGIN_CORE, PLUGIN_BUILT, PLUGIN_LATER };
 struct plugin_row {
 	const char *id;
@@ -32,6 +31,15 @@ struct plugin_row {
 };
 extern const struct plugin_row plugin_rows[CONFIG_PLUGIN_COUNT];
 extern const struct plugin_row component_rows[CONFIG_COMPONENT_COUNT];
+
+/* vhosts.c: the flags of domains */
+void vhosts_read(struct loading *l);
+void vhosts_fini(struct config_vhost *v); /* what it owns, not the struct */
+
+/* hosts.c: the table of domains */
+struct config_hosts *hosts_new(void);
+void hosts_add_static(struct config_hosts *t, const struct config_vhost *v); /* stays its owner's */
+void hosts_free(struct config_hosts *t);
 
 /* listeners.c: ports and what is set for each */
 bool listeners_parse_port(const char *text, uint16_t *out); /* 1 to 65535, decimal */
@@ -43,8 +51,11 @@ void listeners_read(struct loading *l);
 
 /* patterns.c: addresses of seats, robots, visitors, admins */
 bool patterns_meet(const char *a, const char *b); /* whether a text fits both; '*' = any run */
+bool patterns_name_visitors(const struct config *c, const struct config_vhost *v); /* sess-man/desk/visitors has some there */
+const char *patterns_wrong_with(const char *address); /* what keeps any address from matching, or NULL */
 void patterns_check(struct loading *l);
 
 /* check.c: rules between options */
+void check_mechanisms(struct loading *l, const struct config_list *list, const struct config_raw *where);
 void check_all(struct loading *l);
 bool check_is_certificate_name(const char *name);

@@ -43,8 +43,7 @@ static bool has_control(const char *text)
 	return false;
 }
 
-/* What keeps any address from matching, or NULL. */
-static const char *wrong_with(const char *pattern)
+const char *patterns_wrong_with(const char *pattern)
 {
 	const char *at = strchr(pattern, '@');
 	size_t local = at ? (size_t)(at - pattern) : strlen(pattern);
@@ -105,7 +104,7 @@ static void check_list(struct loading *l, const struct config_list *list, enum c
 
 	for (size_t i = 0; i < list->count; i++) {
 		char *pattern = list->items[i];
-		const char *wrong = strchr(pattern, '/') ? NULL : wrong_with(pattern);
+		const char *wrong = strchr(pattern, '/') ? NULL : patterns_wrong_with(pattern);
 
 		lower(pattern);
 		if (strchr(pattern, '/'))
@@ -152,12 +151,12 @@ static void check_visitors(struct loading *l)
 	}
 }
 
-static void mark_domains(struct config *c)
+bool patterns_name_visitors(const struct config *c, const struct config_vhost *v)
 {
-	for (size_t i = 0; i < c->vhost_count; i++)
-		for (size_t k = 0; k < c->desk_visitors.count; k++)
-			if (meets_domain(c->desk_visitors.items[k], &c->vhosts[i]))
-				c->vhosts[i].named_visitors = true;
+	for (size_t k = 0; k < c->desk_visitors.count; k++)
+		if (meets_domain(c->desk_visitors.items[k], v))
+			return true;
+	return false;
 }
 
 void patterns_check(struct loading *l)
@@ -177,5 +176,6 @@ void patterns_check(struct loading *l)
 				break;
 			}
 	check_visitors(l);
-	mark_domains(l->c);
+	for (size_t i = 0; i < c->vhost_count; i++)
+		c->vhosts[i].named_visitors = patterns_name_visitors(c, &c->vhosts[i]);
 }

@@ -294,6 +294,12 @@ void config_print_reference(struct buf *out)
 			  "| `X/connections/PORT/socket` | plain; ssl for 5223 and 5281 | plain, ssl, or tls |\n"
 			  "| `X/connections/PORT/type` | accept | accept |\n"
 			  "| `X/connections/PORT/ifc[s]` | * | addresses to listen on |\n");
+	buf_add_text(out, "\n## Domains (`--virt-hosts=domain[:flag…],…`)\n\n| flag | meaning |\n|---|---|\n");
+	for (size_t i = 0; i < config_flag_count(); i++) {
+		struct config_flag f = config_flag(i);
+
+		buf_addf(out, "| `%s%s` | %s |\n", f.flag, f.kind == CONFIG_FLAG_BOOL ? "" : f.kind == CONFIG_FLAG_LIST ? "=a;b" : "=…", f.doc);
+	}
 	print_rows("Components (`message-router/components/msg-receivers/id-names[s]`)", component_rows, CONFIG_COMPONENT_COUNT, out);
 	print_rows("Plugins (`sess-man/plugins[s]`, `--sm-plugins`)", plugin_rows, CONFIG_PLUGIN_COUNT, out);
 	buf_add_text(out, "\n## Accepted without effect\n\n| setting | why |\n|---|---|\n");

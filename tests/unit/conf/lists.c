@@ -179,110 +179,6 @@ static void the_component_list_is_complete(void **state)
 	}
 }
 
-/* --- virtual hosts --- */
-
-static void domains_have_flags(void **state)
-{
-	static const struct {
-		const char *flags;
-		bool anon, tls, registration;
-		int64_t max_users;
-	} rows[] = {
-		{ "", true, false, false, 0 },
-		{ ":anon", true, false, false, 0 },
-		{ ":-anon", false, false, false, 0 },
-		{ ":+anon", true, false, false, 0 },
-		{ ":tls-required:-anon", false, true, false, 0 },
-		{ ":register", true, false, true, 0 },
-		{ ":max-users=10", true, false, false, 10 },
-		{ ":max-users=2k:+tls-required", true, true, false, 2048 },
-		{ ":anon:-anon", false, false, false, 0 },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		char text[128];
-		struct loaded l;
-		const struct config_vhost *v;
-
-		snprintf(text, sizeof(text), "--virt-hosts=A.Example%s", rows[i].flags);
-		l = load(text);
-		assert_int_equal(l.problems.count, 0);
-		v = config_vhost(l.c, SPAN_LIT("a.example"));
-		assert_non_null(v);
-		if (v->anonymous != rows[i].anon || v->tls_required != rows[i].tls || v->registration != rows[i].registration ||
-		    v->max_users != rows[i].max_users)
-			fail_msg("'%s'", rows[i].flags);
-		unload(&l);
-	}
-}
-
-static void a_domains_own_flag_beats_the_global_one(void **state)
-{
-	struct loaded l = load("--virt-hosts=a.example,b.example:anon:-tls-required:max-users=0, \\\n  c.example\n"
-			       "--vhost-anonymous-enabled=false\n--vhost-tls-required=true\n--vhost-max-users=7\n");
-
-	(void)state;
-	assert_int_equal(l.problems.count, 0);
-	assert_int_equal(l.c->vhost_count, 3);
-	for (size_t i = 0; i < 3; i++) {
-		assert_int_equal(l.c->vhosts[i].anonymous, i == 1);
-		assert_int_equal(l.c->vhosts[i].tls_required, i != 1);
-		assert_int_equal(l.c->vhosts[i].max_users, i == 1 ? 0 : 7);
-	}
-	assert_string_equal(l.c->vhosts[2].name, "c.example");
-	unload(&l);
-}
-
-static void lists_inside_a_flag_are_split_at_semicolons(void **state)
-{
-	struct loaded l = load("--virt-hosts=a.example:sasl-mechanisms=PLAIN;SCRAM-SHA-1:c2s-ports-allowed=5222;5223,b.example");
-	const struct config_vhost *v = &l.c->vhosts[0];
-
-	(void)state;
-	assert_int_equal(l.problems.count, 0);
-	assert_int_equal(v->sasl_mechanisms.count, 2);
-	assert_string_equal(v->sasl_mechanisms.items[1], "SCRAM-SHA-1");
-	assert_int_equal(v->c2s_ports_allowed.count, 2);
-	assert_string_equal(v->c2s_ports_allowed.items[0], "5222");
-	assert_int_equal(l.c->vhosts[1].sasl_mechanisms.count, 0);
-	unload(&l);
-}
-
-static void what_is_wrong_with_a_domain_is_said(void **state)
-{
-	static const struct {
-		const char *hosts, *problem;
-	} rows[] = {
-		{ "", "1 error: --virt-hosts names no domain" },
-		{ " , ", "1 error: --virt-hosts names no domain" },
-		{ "a.example,A.EXAMPLE", "1 warning: domain a.example is named twice; the first one counts" },
-		{ "a.example:max-users=lots", "1 error: domain a.example: max-users='lots' is no number" },
-		{ "a.example:max-users=-1", "1 error: domain a.example: max-users='-1' is no number" },
-		{ "a.example:max-users", "1 warning: domain a.example: unknown flag 'max-users'" },
-		{ "a.example:anonymous", "1 warning: domain a.example: unknown flag 'anonymous'" },
-		{ "a.example:s2s-secret=x", "1 warning: domain a.example: flag 's2s-secret' is accepted, but not built yet" },
-		{ "a.example:domain-filter=LIST=b;c", "1 warning: domain a.example: flag 'domain-filter' is accepted" },
-		{ "ok.example,.a", "1 error: '.a' is no domain name" },
-		{ "ok.example,a.", "1 error: 'a.' is no domain name" },
-		{ "ok.example,a..b", "1 error: 'a..b' is no domain name" },
-		{ "ok.example,x@y", "1 error: 'x@y' is no domain name" },
-		{ "ok.example,x/y", "1 error: 'x/y' is no domain name" },
-		{ "ok.example,:anon", "1 error: '' is no domain name" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		char text[128];
-		struct loaded l;
-
-		snprintf(text, sizeof(text), "--virt-hosts=%s", rows[i].hosts);
-		l = load(text);
-		expect_problems(&l, &rows[i].problem, 1);
-		unload(&l);
-	}
-}
-
 /* --- listeners --- */
 
 static const struct config_listener *listener(const struct config *c, uint16_t port)
@@ -409,10 +305,6 @@ int main(void)
 		cmocka_unit_test(edits_change_the_default_list),
 		cmocka_unit_test(the_whole_list_is_stronger_than_edits),
 		cmocka_unit_test(the_component_list_is_complete),
-		cmocka_unit_test(domains_have_flags),
-		cmocka_unit_test(a_domains_own_flag_beats_the_global_one),
-		cmocka_unit_test(lists_inside_a_flag_are_split_at_semicolons),
-		cmocka_unit_test(what_is_wrong_with_a_domain_is_said),
 		cmocka_unit_test(ports_have_sockets_by_component_and_setting),
 		cmocka_unit_test(a_port_does_not_take_the_settings_of_a_longer_one),
 		cmocka_unit_test(interfaces_and_rates_are_kept_by_port),
