@@ -45,6 +45,18 @@ static bool digits(const char *p, unsigned n, unsigned *out)
 	return true;
 }
 
+/* Whether the month has that day. */
+static bool is_date(unsigned y, unsigned m, unsigned d)
+{
+	unsigned month, day;
+	int year;
+
+	if (m < 1 || m > 12 || d < 1 || d > 31)
+		return false;
+	civil_from_days(days_from_civil(y, m, d), &year, &month, &day);
+	return month == m && day == d;
+}
+
 static bool parse_offset(const char *p, size_t n, int64_t *seconds)
 {
 	unsigned h, m;
@@ -70,7 +82,7 @@ bool datetime_parse(struct span t, uint64_t *wall_us)
 	    !digits(t.p, 4, &y) || !digits(t.p + 5, 2, &mo) || !digits(t.p + 8, 2, &d) || !digits(t.p + 11, 2, &h) ||
 	    !digits(t.p + 14, 2, &mi) || !digits(t.p + 17, 2, &s))
 		return false;
-	if (mo < 1 || mo > 12 || d < 1 || d > 31 || h > 23 || mi > 59 || s > 60)
+	if (!is_date(y, mo, d) || h > 23 || mi > 59 || s > 60) /* 60: a leap second */
 		return false;
 	if (t.p[at] == '.')
 		for (at++; at < t.n && t.p[at] >= '0' && t.p[at] <= '9'; at++, scale /= 10)

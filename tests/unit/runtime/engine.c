@@ -1,8 +1,10 @@
 /* Actors under real threads and under the seeded scheduler. */
 #include "tests/support/check.h"
 
+#include <ev.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <unistd.h>
 
 #include "runtime/actor/engine.h"
 #include "runtime/metric.h"
@@ -194,6 +196,90 @@ static void no_wake_up_is_lost(void **state)
 			engine_stop();
 			sem_destroy(&done);
 		}
+}
+
+/* --- actors that never leave off (F47) --- */
+
+struct bystander {
+	struct counter counter; /* first: it receives as a counter */
+	struct ev_io io;
+	int pipe[2];
+	sem_t read;
+};
+
+static void on_readable(struct ev_loop *loop, ev_io *w, int events)
+{
+	struct bystander *b = w->data;
+	char byte;
+
+	(void)events;
+	if (read(b->pipe[0], &byte, 1) == 1) {
+		ev_io_stop(loop, w);
+		sem_post(&b->read);
+	}
+}
+
+static void bystander_start(void *state, actor_id self)
+{
+	struct bystander *b = state;
+
+	(void)self;
+	ev_io_init(&b->io, on_readable, b->pipe[0], EV_READ);
+	b->io.data = b;
+	ev_io_start(engine_loop(), &b->io);
+}
+
+static const struct behaviour watching = { .name = "watching", .placement = ACTOR_PINNED, .receive = counter_receive,
+	.on_start = bystander_start };
+
+static void keep_busy(actor_id one, actor_id other, struct counter states[2])
+{
+	struct number_msg *n = MSG_NEW(counter_ping, number_msg);
+	struct msg *m = &n->m;
+
+	states[0].partner = other;
+	states[1].partner = one;
+	n->value = UINT64_MAX; /* as good as for ever */
+	actor_send_msg(one, &m);
+}
+
+/* Two actors write to each other for ever, and one to itself, on one worker: messages of others, delayed messages and sockets of the
+ * same worker have their turn all the same. */
+static void actors_that_never_rest_leave_room_for_others(void **state)
+{
+	const struct behaviour *kinds[] = { &pinned, &floating };
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		sem_t done;
+		struct counter pair[2] = { 0 }, lonely[2] = { 0 };
+		struct bystander b = { .counter = { .ordered = true, .wanted = 20000, .done = &done } };
+		struct number_msg *n = MSG_NEW(counter_late, number_msg);
+		struct msg *m = &n->m;
+		actor_id id, self;
+
+		sem_init(&done, 0, 0);
+		sem_init(&b.read, 0, 0);
+		assert_int_equal(pipe(b.pipe), 0);
+		engine_init(&(struct engine_options){ .workers = 1 });
+		keep_busy(actor_spawn(kinds[k], &pair[0], 0), actor_spawn(kinds[k], &pair[1], 0), pair);
+		self = actor_spawn(kinds[k], &lonely[0], 0);
+		keep_busy(self, self, lonely);
+		id = actor_spawn(&watching, &b, 0);
+		engine_start();
+		actor_send_after_msg(id, &m, 20);
+		sem_wait(&done); /* the delayed one */
+		assert_int_equal(write(b.pipe[1], "x", 1), 1);
+		sem_wait(&b.read);
+		produce(&(struct producer){ id, 1, 20000 });
+		sem_wait(&done);
+		assert_true(b.counter.ordered);
+		engine_stop();
+		close(b.pipe[0]);
+		close(b.pipe[1]);
+		sem_destroy(&b.read);
+		sem_destroy(&done);
+	}
 }
 
 static void a_message_to_nobody_is_a_dead_letter(void **state)
@@ -432,6 +518,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(order_is_kept_and_nothing_is_lost),
 		cmocka_unit_test(no_wake_up_is_lost),
+		cmocka_unit_test(actors_that_never_rest_leave_room_for_others),
 		cmocka_unit_test(a_message_to_nobody_is_a_dead_letter),
 		cmocka_unit_test(messages_left_at_the_end_are_freed),
 		cmocka_unit_test(delayed_messages_come_in_time_not_before),
