@@ -1,5 +1,5 @@
-"""Faults of time (reliability.md F56, F57): a wall clock that jumps by a day, a process that was stopped for a while. Nobody is logged
-out, no timer fires early, stamps are sane and rows stay in order."""
+"""Faults of time (reliability.md F56 to F58): a wall clock that jumps by a day, a process that was stopped for a while, days and zones that
+programs get wrong. Nobody is logged out, no timer fires early, stamps are sane and rows stay in order."""
 import os
 import signal
 import sys
@@ -8,7 +8,7 @@ import unittest
 from datetime import datetime, timezone
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from client import ENDED, Bosh, WebSocket  # noqa: E402
+from client import ENDED, Bosh, Tcp, WebSocket  # noqa: E402
 from faults import Breakable, Client, is_message, metric, text_of, until  # noqa: E402
 from server import Server  # noqa: E402
 
@@ -87,6 +87,34 @@ class Clock(unittest.TestCase):
                 row = bob.expect(is_message)
                 self.assertEqual(text_of(row), "row %d" % number, "in the order in which they were sent")
                 self.assertAlmostEqual(stamp(row), datetime.now(timezone.utc).timestamp() + offset, delta=300)
+
+
+class Calendar(unittest.TestCase):
+    """F58: the moments around which clocks break, in zones in which they do; `right/UTC` counts leap seconds."""
+
+    MOMENTS = ("2016-12-31T23:59:58", "2017-01-01T00:00:00", "2026-03-29T00:59:58", "2026-10-25T01:00:00", "2038-01-19T03:14:05",
+               "2038-01-19T03:14:09", "2106-02-07T06:28:20")
+
+    def test_stamps_are_utc_on_every_day_in_every_zone(self):
+        for zone in ("Europe/Berlin", "right/UTC", "no such zone"):
+            with self.subTest(zone), Breakable(env={"TZ": zone}) as server:
+                for name in ("alice", "bob"):
+                    server.account(name + "@localhost", "pw")
+                alice = Client(server).enter("alice")
+                for number, moment in enumerate(self.MOMENTS):
+                    at = datetime.fromisoformat(moment + "+00:00").timestamp()
+                    server.set(wall_offset_s=int(at - time.time()))
+                    alice.say("bob@localhost", moment)
+                    until(lambda: metric(server, "offline_stored") == number + 1, "kept")
+                    self.assertIsNone(Tcp(server, direct_tls=True).log_in("alice", "pw"))
+                    os.kill(server.process.pid, signal.SIGHUP)
+                    until(lambda: server.log().count("log level read again") == number + 1, "a line of this moment")
+                    line = [line for line in server.log().splitlines() if "log level read again" in line][-1]
+                    self.assertAlmostEqual(datetime.fromisoformat(line.split("Z ")[0] + "+00:00").timestamp(), at, delta=20)
+                bob = Client(server).enter("bob")
+                for moment in self.MOMENTS:
+                    row = bob.hear(moment)
+                    self.assertAlmostEqual(stamp(row), datetime.fromisoformat(moment + "+00:00").timestamp(), delta=20)
 
 
 class Stopped(unittest.TestCase):

@@ -163,6 +163,10 @@ class Breakable(Server):
 
     WORDS = ("wall_offset_s", "write_errno", "armed", "fail_at", "persistent", "least", "count", "hits")
 
+    def __init__(self, *lines, env=None):
+        super().__init__(*lines)
+        self.env = env or {}
+
     def start(self):
         if not os.path.exists(SHIMMED):
             raise unittest.SkipTest("a sanitizer build has no switchboard-faults")
@@ -174,7 +178,7 @@ class Breakable(Server):
             self.map = mmap.mmap(self.file.fileno(), 0)
         self.log_path = os.path.join(self.dir, "log")
         self.process = Process([SHIMMED, "--property-file", self.conf], "switchboard ready", log=self.log_path,
-                               env=dict(os.environ, SWITCHBOARD_FAULTS=path))
+                               env=dict(os.environ, SWITCHBOARD_FAULTS=path, **self.env))
 
     def set(self, **words):
         for name, value in words.items():
