@@ -306,12 +306,29 @@ static void tell_watchdog(void)
 }
 
 /* A service manager that wants to hear from us does twice in its time. */
-static void start_watch(const struct config *conf)
+static int start_watch(const struct config *conf)
 {
-	watch_start(&(struct watch_options){ .warn_ms = (uint32_t)conf->watchdog_warn,
+	return watch_start(&(struct watch_options){ .warn_ms = (uint32_t)conf->watchdog_warn,
 					     .abort_ms = (uint32_t)conf->watchdog_abort * 1000,
 					     .tell_ms = notify_watchdog_ms() / 2,
 					     .tell = tell_watchdog });
+}
+
+/* Every thread there will be. 0, or the errno of the one that could not be made. */
+static int start_threads(const struct config *conf)
+{
+	int problem = log_start_writer(); /* the first thread: what holds for this one holds for all */
+
+	if (!problem)
+		problem = engine_start();
+	return problem ? problem : start_watch(conf);
+}
+
+static void lower_all(struct server *server)
+{
+	watch_stop();
+	engine_stop();
+	topology_lower(server);
 }
 
 static int run(const struct command_line *line, struct config *conf)
@@ -319,7 +336,7 @@ static int run(const struct command_line *line, struct config *conf)
 	struct server server;
 	sigset_t signals;
 	char *error;
-	int number = 0;
+	int number = 0, problem;
 
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&signals);
@@ -339,9 +356,14 @@ static int run(const struct command_line *line, struct config *conf)
 		free(error);
 		return 1;
 	}
-	log_start_writer(); /* the first thread: what holds for this one holds for all */
-	engine_start();
-	start_watch(conf);
+	problem = start_threads(conf);
+	if (problem) {
+		fprintf(stderr, "switchboard: cannot start: no thread can be made: %s; raise the limit (TasksMax, ulimit -u) or lower "
+				"basic-conf/workers\n", strerror(problem));
+		lower_all(&server);
+		log_stop_writer();
+		return 1;
+	}
 	puts("switchboard ready");
 	fflush(stdout);
 	notify_send("READY=1");
@@ -354,9 +376,7 @@ static int run(const struct command_line *line, struct config *conf)
 		}
 	}
 	drain(&server, &signals);
-	watch_stop();
-	engine_stop();
-	topology_lower(&server);
+	lower_all(&server);
 	LOG_INFO("main", "stopped");
 	notify_close();
 	log_stop_writer();
@@ -378,6 +398,10 @@ int main(int argc, char **argv)
 		return print_reference(line.reference);
 	if (missing) {
 		fprintf(stderr, "switchboard: this libexpat cannot be used safely: %s\n", missing);
+		return 1;
+	}
+	if (!outside_random_works()) { /* tables of names are keyed: even reading the configuration takes some */
+		fputs("switchboard: cannot start: OpenSSL gets no random bytes from the system (getrandom)\n", stderr);
 		return 1;
 	}
 	conf = load(&line, &problems);

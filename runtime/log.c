@@ -163,12 +163,16 @@ static void *run_writer(void *nothing)
 	return NULL;
 }
 
-void log_start_writer(void)
+int log_start_writer(void)
 {
+	int problem = 0;
+
 	pthread_mutex_lock(&sink.lock);
-	if (!sink.running && pthread_create(&sink.thread, NULL, run_writer, NULL) == 0)
-		sink.running = true;
+	if (!sink.running)
+		problem = pthread_create(&sink.thread, NULL, run_writer, NULL);
+	sink.running = sink.running || !problem;
 	pthread_mutex_unlock(&sink.lock);
+	return problem;
 }
 
 void log_stop_writer(void)

@@ -10,7 +10,7 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 void log_set_level(enum log_level level);
 enum log_level log_level_now(void);
 void log_open(const char *path_or_null); /* NULL = stderr */
-void log_start_writer(void);
+int log_start_writer(void); /* 0, or the errno of the thread that could not be made */
 void log_stop_writer(void); /* drains, for 2 s at most; then lines are written directly */
 /* `area` is a component or file name: "c2s", "desk", "store". */
 void log_write(enum log_level level, const char *area, const char *fmt, ...) PRINTF_LIKE(3, 4);

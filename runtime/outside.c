@@ -22,6 +22,13 @@ static uint64_t real_wall_us(void)
 	return read_clock(CLOCK_REALTIME);
 }
 
+bool outside_random_works(void)
+{
+	uint8_t byte;
+
+	return RAND_bytes(&byte, 1) == 1;
+}
+
 static void draw(void *out, size_t bytes)
 {
 	if (RAND_bytes(out, (int)bytes) != 1)

@@ -17,6 +17,8 @@ uint64_t outside_mono_ms(void);
 uint64_t outside_wall_us(void);
 /* Cryptographic random bytes (OpenSSL); a failure of the generator aborts, there is no fallback. */
 void outside_random(void *out, size_t bytes);
+/* Whether the system gives any (at the start, before anybody relies on it). */
+bool outside_random_works(void);
 /* `bytes` random bytes as 2*bytes lower-case hex digits and a NUL. */
 void outside_random_hex(char *out, size_t bytes);
 /* Uniform in 0..limit-1; limit > 0. */

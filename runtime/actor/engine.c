@@ -24,11 +24,13 @@ unsigned engine_workers(void)
 	return workers_count();
 }
 
-void engine_start(void)
+int engine_start(void)
 {
+	int problem;
+
 	ASSERT(!sim_is_on());
-	thread_start_all();
-	workers_start();
+	problem = thread_start_all();
+	return problem ? problem : workers_start();
 }
 
 struct backlog {

@@ -16,8 +16,9 @@ struct engine_options {
 
 void engine_init(const struct engine_options *options);
 unsigned engine_workers(void);
-/* Threads: starts the workers and returns at once. */
-void engine_start(void);
+/* Threads: starts the workers and returns at once. 0, or the errno of a thread that could not be made: the caller may only stop the
+ * engine then. */
+int engine_start(void);
 /* Waits until every mailbox is empty or `deadline_ms` have passed; true if all were. Main thread. */
 bool engine_drain(uint64_t deadline_ms);
 /* Stops all actors (on_stop of each), joins the threads, frees everything. Main thread. */

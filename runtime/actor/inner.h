@@ -93,7 +93,7 @@ struct actor *actor_current(void);
 
 /* --- worker.c --- */
 void workers_init(unsigned count, bool simulate);
-void workers_start(void);
+int workers_start(void); /* 0, or the errno of a thread that could not be made */
 void workers_stop(void); /* joins */
 void workers_fini(void);
 unsigned workers_count(void);
@@ -111,7 +111,7 @@ extern void (*worker_turn_hook)(unsigned worker);
 
 /* --- thread.c: actors with a thread of their own --- */
 void thread_attach(struct actor *a);  /* at spawn */
-void thread_start_all(void);
+int thread_start_all(void); /* as workers_start */
 void thread_wake(struct actor *a);
 void thread_stop_all(void); /* each handles what is in its mailbox, then ends */
 

@@ -67,11 +67,12 @@ static void *run_thread(void *opaque)
 	return NULL;
 }
 
-static void start(struct actor_thread *t)
+static int start(struct actor_thread *t)
 {
-	t->started = true;
-	if (pthread_create(&t->thread, NULL, run_thread, t) != 0)
-		BUG("cannot start a thread");
+	int problem = pthread_create(&t->thread, NULL, run_thread, t);
+
+	t->started = problem == 0;
+	return problem;
 }
 
 void thread_attach(struct actor *a)
@@ -85,18 +86,21 @@ void thread_attach(struct actor *a)
 	pthread_mutex_lock(&threads_lock);
 	t->next = threads;
 	threads = t;
-	if (running)
-		start(t);
+	if (running && start(t) != 0)
+		BUG("cannot start a thread");
 	pthread_mutex_unlock(&threads_lock);
 }
 
-void thread_start_all(void)
+int thread_start_all(void)
 {
+	int problem = 0;
+
 	pthread_mutex_lock(&threads_lock);
 	running = true;
-	for (struct actor_thread *t = threads; t; t = t->next)
-		start(t);
+	for (struct actor_thread *t = threads; t && !problem; t = t->next)
+		problem = start(t);
 	pthread_mutex_unlock(&threads_lock);
+	return problem;
 }
 
 void thread_wake(struct actor *a)

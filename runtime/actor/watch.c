@@ -197,9 +197,17 @@ static void take_signal(void)
 	sigaction(STACK_SIGNAL, &action, NULL);
 }
 
-void watch_start(const struct watch_options *options)
+static void free_watch(void)
+{
+	pthread_cond_destroy(&watch.woken);
+	free(watch.workers);
+	watch.workers = NULL;
+}
+
+int watch_start(const struct watch_options *options)
 {
 	pthread_condattr_t monotonic;
+	int problem;
 
 	ASSERT(!watch.running && options->warn_ms > 0 && (!options->tell_ms || options->tell));
 	watch.options = *options;
@@ -214,9 +222,11 @@ void watch_start(const struct watch_options *options)
 	pthread_cond_init(&watch.woken, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	watch.stopping = false;
-	if (pthread_create(&watch.thread, NULL, run_watch, NULL) != 0)
-		BUG("cannot start the watchdog's thread");
-	watch.running = true;
+	problem = pthread_create(&watch.thread, NULL, run_watch, NULL);
+	watch.running = problem == 0;
+	if (problem)
+		free_watch();
+	return problem;
 }
 
 void watch_stop(void)
@@ -228,8 +238,6 @@ void watch_stop(void)
 	pthread_cond_signal(&watch.woken);
 	pthread_mutex_unlock(&watch.lock);
 	pthread_join(watch.thread, NULL);
-	pthread_cond_destroy(&watch.woken);
-	free(watch.workers);
-	watch.workers = NULL;
+	free_watch();
 	watch.running = false;
 }

@@ -10,6 +10,6 @@ struct watch_options {
 	void (*tell)(void);
 };
 
-/* After engine_start. Main thread. */
-void watch_start(const struct watch_options *options);
+/* After engine_start. 0, or the errno of the thread that could not be made: it does not run then. Main thread. */
+int watch_start(const struct watch_options *options);
 void watch_stop(void); /* before engine_stop; does nothing when it was not started */

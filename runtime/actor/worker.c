@@ -23,8 +23,8 @@ struct worker_watchers {
 static struct {
 	struct worker *all;
 	struct worker_watchers *watchers;
-	unsigned count;
-	bool simulate, started;
+	unsigned count, started; /* workers; threads of theirs that run */
+	bool simulate;
 	uint32_t stopping;
 	/* floating actors that are scheduled, for whoever is free; on lines of its own: all above is read for each message */
 	_Alignas(64) pthread_mutex_t lock;
@@ -99,7 +99,7 @@ void workers_init(unsigned count, bool simulate)
 {
 	pool.count = count;
 	pool.simulate = simulate;
-	pool.started = false;
+	pool.started = 0;
 	pool.stopping = 0;
 	pool.first = pool.last = NULL;
 	pool.waiting = 0;
@@ -410,22 +410,25 @@ static void *run_worker(void *opaque)
 	return NULL;
 }
 
-void workers_start(void)
+int workers_start(void)
 {
-	pool.started = true;
-	for (unsigned i = 0; i < pool.count; i++)
-		if (pthread_create(&pool.watchers[i].thread, NULL, run_worker, worker_at(i)) != 0)
-			BUG("cannot start a worker thread");
+	for (unsigned i = 0; i < pool.count; i++, pool.started++) {
+		int problem = pthread_create(&pool.watchers[i].thread, NULL, run_worker, worker_at(i));
+
+		if (problem)
+			return problem;
+	}
+	return 0;
 }
 
 void workers_stop(void)
 {
-	if (!pool.simulate && pool.started) {
+	if (pool.started) {
 		order_store_u32(&pool.stopping, 1);
 		order_fence();
-		for (unsigned i = 0; i < pool.count; i++)
+		for (unsigned i = 0; i < pool.started; i++)
 			ev_async_send(pool.all[i].loop, &pool.watchers[i].wake);
-		for (unsigned i = 0; i < pool.count; i++)
+		for (unsigned i = 0; i < pool.started; i++)
 			pthread_join(pool.watchers[i].thread, NULL);
 	}
 	/* The threads are gone: what they owned is this thread's now, floating actors included. */
