@@ -8,6 +8,8 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from client import Bosh, Tcp  # noqa: E402
+from faults import until  # noqa: E402
+from server import Redis  # noqa: E402
 from service import Managed  # noqa: E402
 
 LIMIT = 96
@@ -23,6 +25,11 @@ def cpu_seconds(server):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def content(path):
+    with open(path) as text:
+        return text.read()
+
+
 def ping(client):
     client.send("<iq xmlns='jabber:client' type='get' id='still'><ping xmlns='urn:xmpp:ping'/></iq>")
     return client.expect(lambda e: e.get("id") == "still", "the answer").get("type")
@@ -31,8 +38,8 @@ def ping(client):
 class NoDescriptors(unittest.TestCase):
     """F51, F52."""
 
-    def serve(self):
-        return Managed("basic-conf/workers[I]=1", preexec=limited)
+    def serve(self, *lines):
+        return Managed("basic-conf/workers[I]=1", *lines, preexec=limited)
 
     def fill(self, server):
         """Connections until one is closed instead of taken; returns those that are open."""
@@ -79,6 +86,58 @@ class NoDescriptors(unittest.TestCase):
             server.reload()
             server.logged("certificates read again")
             self.assertIsNone(Tcp(server, direct_tls=True).log_in("alice", "pw"))
+
+    def outside(self, server):
+        """A client that is connected and has not logged in yet."""
+        client = Tcp(server)
+        client.open()
+        client.expect(lambda e: e.tag.endswith("features"))
+        return client
+
+    def test_a_log_that_cannot_be_opened_again_is_the_old_one(self):
+        with self.serve("basic-conf/log-file={dir}/server.log") as server:
+            path, moved = os.path.join(server.dir, "server.log"), os.path.join(server.dir, "moved.log")
+            server.account("bob@localhost", "pw")
+            alice = Tcp(server)
+            self.assertIsNone(alice.log_in())
+            crowd = self.fill(server)
+            os.rename(path, moved)
+            server.process.send_signal(signal.SIGHUP)
+            server.wait_for("RELOADING=1")
+            server.wait_for("READY=1")
+            server.logged("cannot open the log %s: Too many open files" % path)  # on the standard error
+            until(lambda: "what was in force stays" in content(moved), "a line in the old one")
+            self.assertFalse(os.path.exists(path))
+            self.assertEqual(ping(alice), "result")
+            for s in crowd:
+                s.close()
+            self.log_in_again(server)
+            server.reload()
+            until(lambda: "log level read again" in content(path), "a line in the new one")
+
+    def test_a_cache_that_cannot_be_connected_to_refuses_for_now(self):
+        with Redis() as redis, self.serve("sess-man/desk/seats[s]=bob@localhost", "sess-man/desk/seat-auth=cookie",
+                                          "sess-man/limits/sasl-failures-per-stream[I]=0",
+                                          "sess-man/desk/cookie-cache-uri=redis://127.0.0.1:%d/0" % redis.port) as server:
+            redis.set("cookie:bob", "pw")
+            first = self.outside(server)
+            crowd = self.fill(server)
+            self.assertEqual(first.authenticate("bob", "pw"), "temporary-auth-failure")
+            for s in crowd:
+                s.close()
+            until(lambda: first.authenticate("bob", "pw") is None, "the same connection logs in")
+
+    def test_accounts_that_cannot_be_read_refuse_for_now(self):
+        """The thread that checks passwords opens its own way to the store when it is first asked."""
+        with self.serve("sess-man/auth-threads[I]=1") as server:
+            server.account("bob@localhost", "pw")
+            first = self.outside(server)
+            crowd = self.fill(server)
+            self.assertEqual(first.authenticate("bob", "pw"), "temporary-auth-failure")
+            server.logged("accounts cannot be read")
+            for s in crowd:
+                s.close()
+            until(lambda: first.authenticate("bob", "pw") is None, "the same connection logs in")
 
     def log_in_again(self, server):
         """The crowd's ends reach the server one after the other; until then it may refuse."""
