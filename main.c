@@ -392,7 +392,7 @@ int main(int argc, char **argv)
 	int code;
 
 	privilege_open_standard_files();
-	setenv("TZ", "UTC0", 1); /* gmtime() counts leap seconds where the machine's zone does; stamps must not */
+	setenv("TZ", "UTC0", 1); /* the C library counts leap seconds where the machine's zone does; stamps must not */
 	line = parse_command_line(argc, argv);
 	if (line.reference && !line.misuse)
 		return print_reference(line.reference);

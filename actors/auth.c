@@ -7,6 +7,8 @@
 #include "actors/account.h"
 #include "actors/server.h"
 #include "runtime/log.h"
+#include "runtime/metric.h"
+#include "runtime/outside.h"
 #include "storage/store.h"
 
 struct auth_actor {
@@ -61,9 +63,21 @@ static enum auth_verdict judge(const struct auth_request *r, bool known)
 	return right && known ? AUTH_OK : AUTH_REFUSED;
 }
 
+/* A derivation takes milliseconds to seconds by the account's rounds: in a storm of logins the last ones would wait until
+ * their clients have given up and asked anew. Hashing for them would be in vain; those behind them would wait for it. */
+static bool waited_too_long(const struct auth_actor *self, const struct auth_request *r)
+{
+	uint64_t most = (uint64_t)self->server->conf->auth_wait, now = outside_mono_ms(); /* the batch's own time may be old */
+
+	if (!most || now < r->asked_ms || now - r->asked_ms <= most)
+		return false;
+	metric_limit(METRIC_limit_login_wait);
+	return true;
+}
+
 static void on_auth_request(struct auth_actor *self, struct auth_request *r)
 {
-	enum status st = load(self, r);
+	enum status st = waited_too_long(self, r) ? STATUS_UNAVAILABLE : load(self, r);
 
 	if (st != STATUS_OK && st != STATUS_NOT_FOUND) {
 		r->verdict = AUTH_UNAVAILABLE;

@@ -19,6 +19,7 @@ struct auth_request {
 	const struct msg_kind *reply;
 	enum auth_op op;
 	uint32_t slot, gen;   /* the edge's connection */
+	uint64_t asked_ms;    /* monotonic; what has waited too long is not looked at (sess-man/auth-wait) */
 	struct jid *user;     /* bare, counted */
 	char *password;       /* owned, wiped by the drop function */
 	/* answer */

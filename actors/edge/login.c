@@ -259,6 +259,7 @@ static void ask(struct stream *s, enum auth_op op)
 	m->op = op;
 	m->slot = s->slot;
 	m->gen = s->gen;
+	m->asked_ms = actor_now_ms();
 	m->user = jid_ref(l->sasl.user);
 	m->password = l->sasl.password;
 	l->sasl.password = NULL;

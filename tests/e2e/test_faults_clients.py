@@ -1,4 +1,4 @@
-"""Faults of clients (reliability.md F39, F42, F43): a reader that does not read, a user with very many messages, everybody back at
+"""Faults of clients (reliability.md F39, F42 to F45): a reader that does not read, a user with very many messages, everybody back at
 once. $FAULTS_LONG plays them in full size (`./test --long`)."""
 import os
 import resource
@@ -11,7 +11,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from client import ENDED, STREAM  # noqa: E402
+from client import ENDED, SASL, STREAM  # noqa: E402
 from faults import PATIENCE, Client, Heard, is_message, memory, metric, text_of, until  # noqa: E402
 from server import Server  # noqa: E402
 
@@ -272,6 +272,44 @@ class Herd:
         for s in self.sockets:
             s.close()
         self.selector.close()
+
+
+class Hashing(unittest.TestCase):
+    """F44: a herd whose passwords take a second each to check. Some get in, the others are told to come back; nobody else waits."""
+
+    HERD = 30
+
+    def threads(self, server):
+        return len(os.listdir("/proc/%d/task" % server.process.pid))
+
+    def test_a_herd_is_served_in_part_and_others_notice_nothing(self):
+        with Server("sess-man/auth-threads[I]=1", "sess-man/auth-wait[I]=1000") as server:
+            for name in ("alice", "bob"):
+                server.account(name + "@localhost", "pw")
+            with open(server.conf, "a") as conf:  # for the command; the server has read its own
+                conf.write("sess-man/plugins-conf/scram-iterations[I]=1000000\n")
+            server.account("herd@localhost", "pw")
+            alice, bob, threads = Client(server).enter("alice"), Client(server).enter("bob"), self.threads(server)
+            herd = [Client(server) for _ in range(self.HERD)]
+            for client in herd:
+                client.open()
+                client.expect(lambda e: e.tag == "{%s}features" % STREAM)
+            for client in herd:
+                client.send("<auth xmlns='%s' mechanism='PLAIN'>AGhlcmQAcHc=</auth>" % SASL)
+            verdicts = []
+            for number, client in enumerate(herd):
+                answer = client.expect(lambda e: e.tag.startswith("{%s}" % SASL), "a verdict", PATIENCE)
+                verdicts.append("in" if answer.tag.endswith("success") else answer[0].tag.split("}")[1])
+                alice.say(bob.jid, "meanwhile %d" % number)
+                bob.hear("meanwhile %d" % number)
+            self.assertEqual(set(verdicts), {"in", "temporary-auth-failure"})
+            self.assertEqual(metric(server, "limit_login_wait"), verdicts.count("temporary-auth-failure"))
+            self.assertEqual(self.threads(server), threads, "hashing takes no more threads than it was given")
+            for client in herd[:verdicts.index("temporary-auth-failure")]:
+                client.kill()
+            late = herd[verdicts.index("temporary-auth-failure")]
+            self.assertIsNone(late.authenticate("herd", "pw"), "the next try on the same connection")
+            self.assertIsNone(Client(server).log_in())
 
 
 class Return(unittest.TestCase):

@@ -7,6 +7,8 @@
 #include "actors/auth.h"
 #include "actors/server.h"
 #include "runtime/actor/engine.h"
+#include "runtime/metric.h"
+#include "runtime/outside.h"
 
 struct order {
 	struct msg m;
@@ -89,7 +91,7 @@ static void world_lower(struct world *w)
 }
 
 /* The answer belongs to the probe until the next one. */
-static const struct auth_request *ask(struct world *w, enum auth_op op, const char *user, const char *password)
+static const struct auth_request *ask_late(struct world *w, enum auth_op op, const char *user, const char *password, uint64_t late_ms)
 {
 	struct auth_request *r = MSG_NEW(auth_request, auth_request);
 	struct order *o = MSG_NEW(probe_send, order);
@@ -99,6 +101,7 @@ static const struct auth_request *ask(struct world *w, enum auth_op op, const ch
 	r->op = op;
 	r->slot = 12;
 	r->gen = 34;
+	r->asked_ms = outside_mono_ms() - late_ms;
 	r->user = jid_parse(span_of(user));
 	r->password = password ? xstrdup(password) : NULL;
 	o->request = r;
@@ -110,6 +113,11 @@ static const struct auth_request *ask(struct world *w, enum auth_op op, const ch
 	assert_string_equal(r->user->text, user);
 	assert_null(r->password); /* it does not travel back */
 	return r;
+}
+
+static const struct auth_request *ask(struct world *w, enum auth_op op, const char *user, const char *password)
+{
+	return ask_late(w, op, user, password, 0);
 }
 
 static void expect_no_keys(const struct auth_request *r)
@@ -266,6 +274,27 @@ static void a_store_that_comes_late_is_found(void **state)
 	assert_int_equal(rmdir(folder), 0);
 }
 
+static void what_has_waited_too_long_is_not_looked_at(void **state)
+{
+	static const enum auth_op ops[] = { AUTH_OP_PASSWORD, AUTH_OP_CREDENTIAL, AUTH_OP_VISITOR };
+	int64_t before = metric_read(METRIC_limit_login_wait);
+	struct world w;
+
+	(void)state;
+	world_raise(&w, "memory:auth");
+	w.accounts = open_accounts("memory:auth");
+	add(w.accounts, "alice@localhost", "secret");
+	for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
+		assert_int_equal(ask_late(&w, ops[i], "alice@localhost", "secret", 2000)->verdict, AUTH_OK);
+		assert_int_equal(ask_late(&w, ops[i], "alice@localhost", "secret", 2001)->verdict, AUTH_UNAVAILABLE);
+		expect_no_keys(w.probe.answer);
+	}
+	assert_int_equal(metric_read(METRIC_limit_login_wait) - before, 3);
+	w.conf->auth_wait = 0;
+	assert_int_equal(ask_late(&w, AUTH_OP_PASSWORD, "alice@localhost", "secret", 19000)->verdict, AUTH_OK);
+	world_lower(&w);
+}
+
 static void requests_left_at_the_end_are_freed(void **state)
 {
 	struct world w;
@@ -289,6 +318,7 @@ int main(void)
 		cmocka_unit_test(a_changed_password_counts_at_once),
 		cmocka_unit_test(damaged_keys_are_unavailable_and_harm_nobody_else),
 		cmocka_unit_test(a_store_that_comes_late_is_found),
+		cmocka_unit_test(what_has_waited_too_long_is_not_looked_at),
 		cmocka_unit_test(requests_left_at_the_end_are_freed),
 	};
 
