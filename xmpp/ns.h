@@ -35,6 +35,7 @@
 #define NS_BLOCKING "urn:xmpp:blocking"
 #define NS_PRIVACY "jabber:iq:privacy"
 #define NS_VCARD "vcard-temp"
+#define NS_VCARD4 "urn:ietf:params:xml:ns:vcard-4.0"
 #define NS_NICK "http://jabber.org/protocol/nick"
 #define NS_ADDRESS "http://jabber.org/protocol/address"
 #define NS_XRD "http://docs.oasis-open.org/ns/xri/xrd-1.0"
