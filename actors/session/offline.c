@@ -75,7 +75,8 @@ enum xep_verdict offline_keep(struct passage *p)
 		return XEP_WAIT;
 	if (p->user->account == FACT_LOST)
 		return passage_refuse(p, STANZA_ERROR_RESOURCE_CONSTRAINT, NULL);
-	if (p->user->account == FACT_NO)
+	if (p->user->account == FACT_NO &&
+	    delivery_decide(STANZA_MESSAGE, stanza_type(q->stanza), DELIVERY_BARE, DELIVERY_NO_ACCOUNT) == DELIVERY_BOUNCE)
 		return passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
 	append(p);
 	return XEP_REFUSED; /* nobody has it yet: no plugin looks at it before it is given out */

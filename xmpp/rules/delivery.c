@@ -13,7 +13,7 @@ enum class {
 };
 
 enum column {
-	BARE_NOBODY, BARE_NEGATIVE, BARE_SOMEBODY, FULL_HERE, GONE_NOBODY, GONE_NEGATIVE, GONE_SOMEBODY,
+	NO_ACCOUNT, BARE_NOBODY, BARE_NEGATIVE, BARE_SOMEBODY, FULL_HERE, GONE_NOBODY, GONE_NEGATIVE, GONE_SOMEBODY,
 	COLUMNS
 };
 
@@ -25,20 +25,20 @@ enum column {
 #define BOUNCE DELIVERY_BOUNCE
 #define IGNORE DELIVERY_IGNORE
 
-/* A dead resource: chat goes on as if to the bare JID (8.5.3.2.1). For the other types the RFC leaves "ignore or
- * error" open; we answer, since nothing is dropped silently here. */
+/* A dead resource: chat goes on as if to the bare JID (8.5.3.2.1). For the other types, and for an account that does not
+ * exist, the RFC leaves "ignore or error" open; we answer, since nothing is dropped silently here. */
 static const uint8_t table[CLASSES][COLUMNS] = {
-	/*                           bare: none, negative, some     here      gone: none, negative, some */
-	[MESSAGE_NORMAL]        = { STORE,   STORE,   ALL,     RESOURCE, BOUNCE,  BOUNCE,  BOUNCE },
-	[MESSAGE_CHAT]          = { STORE,   STORE,   ALL,     RESOURCE, STORE,   STORE,   ALL },
-	[MESSAGE_GROUPCHAT]     = { BOUNCE,  BOUNCE,  BOUNCE,  RESOURCE, BOUNCE,  BOUNCE,  BOUNCE },
-	[MESSAGE_HEADLINE]      = { IGNORE,  IGNORE,  ALL,     RESOURCE, BOUNCE,  BOUNCE,  BOUNCE },
-	[MESSAGE_ERROR]         = { IGNORE,  IGNORE,  IGNORE,  RESOURCE, IGNORE,  IGNORE,  IGNORE },
-	[PRESENCE_STATE]        = { IGNORE,  AVAIL,   AVAIL,   RESOURCE, IGNORE,  IGNORE,  IGNORE },
-	[PRESENCE_SUBSCRIPTION] = { ACCOUNT, ACCOUNT, ACCOUNT, ACCOUNT,  ACCOUNT, ACCOUNT, ACCOUNT },
-	[PRESENCE_ERROR]        = { IGNORE,  AVAIL,   AVAIL,   RESOURCE, IGNORE,  IGNORE,  IGNORE },
-	[IQ_REQUEST]            = { ACCOUNT, ACCOUNT, ACCOUNT, RESOURCE, BOUNCE,  BOUNCE,  BOUNCE },
-	[IQ_ANSWER]             = { IGNORE,  IGNORE,  IGNORE,  RESOURCE, IGNORE,  IGNORE,  IGNORE },
+	/*                          no account  bare: none, negative, some     here      gone: none, negative, some */
+	[MESSAGE_NORMAL]        = { BOUNCE,     STORE,   STORE,   ALL,     RESOURCE, BOUNCE,  BOUNCE,  BOUNCE },
+	[MESSAGE_CHAT]          = { BOUNCE,     STORE,   STORE,   ALL,     RESOURCE, STORE,   STORE,   ALL },
+	[MESSAGE_GROUPCHAT]     = { BOUNCE,     BOUNCE,  BOUNCE,  BOUNCE,  RESOURCE, BOUNCE,  BOUNCE,  BOUNCE },
+	[MESSAGE_HEADLINE]      = { BOUNCE,     IGNORE,  IGNORE,  ALL,     RESOURCE, BOUNCE,  BOUNCE,  BOUNCE },
+	[MESSAGE_ERROR]         = { IGNORE,     IGNORE,  IGNORE,  IGNORE,  RESOURCE, IGNORE,  IGNORE,  IGNORE },
+	[PRESENCE_STATE]        = { IGNORE,     IGNORE,  AVAIL,   AVAIL,   RESOURCE, IGNORE,  IGNORE,  IGNORE },
+	[PRESENCE_SUBSCRIPTION] = { IGNORE,     ACCOUNT, ACCOUNT, ACCOUNT, ACCOUNT,  ACCOUNT, ACCOUNT, ACCOUNT },
+	[PRESENCE_ERROR]        = { IGNORE,     IGNORE,  AVAIL,   AVAIL,   RESOURCE, IGNORE,  IGNORE,  IGNORE },
+	[IQ_REQUEST]            = { BOUNCE,     ACCOUNT, ACCOUNT, ACCOUNT, RESOURCE, BOUNCE,  BOUNCE,  BOUNCE },
+	[IQ_ANSWER]             = { IGNORE,     IGNORE,  IGNORE,  IGNORE,  RESOURCE, IGNORE,  IGNORE,  IGNORE },
 };
 
 static enum class class_of(enum stanza_kind kind, enum stanza_type type)
@@ -65,7 +65,10 @@ enum delivery_verdict delivery_decide(enum stanza_kind kind, enum stanza_type ty
 	unsigned column = FULL_HERE;
 
 	ASSERT(kind != STANZA_OTHER);
-	if (target != DELIVERY_FULL_HERE)
+	ASSERT(resources != DELIVERY_NO_ACCOUNT || target != DELIVERY_FULL_HERE);
+	if (resources == DELIVERY_NO_ACCOUNT)
+		column = NO_ACCOUNT;
+	else if (target != DELIVERY_FULL_HERE)
 		column = (target == DELIVERY_BARE ? BARE_NOBODY : GONE_NOBODY) + (unsigned)resources;
 	return (enum delivery_verdict)table[class_of(kind, type)][column];
 }

@@ -12,6 +12,7 @@ enum delivery_resources { /* the account's available resources */
 	DELIVERY_NOBODY,    /* none */
 	DELIVERY_NEGATIVE,  /* only such that want no messages to the bare JID (negative priority) */
 	DELIVERY_SOMEBODY,  /* at least one with priority >= 0 */
+	DELIVERY_NO_ACCOUNT, /* there is no such account (8.5.1) */
 };
 enum delivery_verdict {
 	DELIVERY_TO_RESOURCE,      /* the one that is named */

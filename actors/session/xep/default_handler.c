@@ -38,13 +38,41 @@ static enum xep_verdict presence_out(struct passage *p)
 	return XEP_DONE;
 }
 
+/* Mail for the server (RFC 6121 8.2) is for those who run it: --admins, as with Tigase. Each gets it as if it were sent to
+ * him. Visitors have the desk; without a reader it comes back. */
+static enum xep_verdict to_the_admins(struct passage *p)
+{
+	const struct config_list *admins = &p->server->conf->admins;
+	enum stanza_type type = stanza_type(p->packet.stanza);
+	bool read = false;
+
+	if (p->user->class != CLASS_VISITOR && type != STANZA_TYPE_ERROR && type != STANZA_TYPE_GROUPCHAT &&
+	    stanza_has_body(p->packet.stanza)) {
+		for (size_t i = 0; i < admins->count; i++) {
+			struct jid *admin = jid_parse(span_of(admins->items[i]));
+			struct packet copy;
+
+			if (admin && server_is_local(p->server, jid_domain(admin))) {
+				copy = packet_copy(&p->packet);
+				jid_unref(copy.to);
+				copy.to = jid_ref(admin);
+				outbox_route(p->out, &copy);
+				read = true;
+			}
+			jid_unref(admin);
+		}
+	}
+	if (!read)
+		return passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
+	metric_inc(METRIC_messages_routed);
+	return XEP_DONE;
+}
+
 static enum xep_verdict outbound(struct passage *p)
 {
 	switch (stanza_kind(p->packet.stanza)) {
 	case STANZA_MESSAGE:
-		if (p->target == TARGET_SERVER) /* RFC 6121 8.2: nobody reads the server's mail */
-			return passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
-		return forward(p);
+		return p->target == TARGET_SERVER ? to_the_admins(p) : forward(p);
 	case STANZA_PRESENCE:
 		return presence_out(p);
 	default: /* requests to the account or the server were claimed; answers to our pushes and pings end here */
@@ -54,12 +82,12 @@ static enum xep_verdict outbound(struct passage *p)
 
 /* --- inbound --- */
 
-static void deliver_to_available(struct passage *p)
+static void deliver_to_available(struct passage *p, int least_priority)
 {
 	LIST_EACH(it, &p->user->sessions) {
 		struct session *s = CONTAINER_OF(it, struct session, link);
 
-		if (session_is_available(p->users, s))
+		if (session_is_available(p->users, s) && session_priority(p->users, s) >= least_priority)
 			passage_deliver(p, s);
 	}
 }
@@ -75,8 +103,10 @@ static enum xep_verdict inbound(struct passage *p)
 		passage_deliver(p, p->session);
 		return XEP_DONE;
 	case DELIVERY_TO_AVAILABLE:
+		deliver_to_available(p, -128);
+		return XEP_DONE;
 	case DELIVERY_TO_NON_NEGATIVE:
-		deliver_to_available(p);
+		deliver_to_available(p, 0);
 		return XEP_DONE;
 	case DELIVERY_IGNORE:
 		return XEP_REFUSED;

@@ -145,6 +145,47 @@ static void the_server_reads_no_mail(void **state)
 	world_free(w);
 }
 
+static void mail_for_the_server_reaches_its_administrators(void **state)
+{
+	struct world *w = world_new(DESK
+				     "--admins=romeo@localhost,carol@localhost,dave@elsewhere.example\n");
+	unsigned a = client_online(w, "alice@localhost", "a"), r = client_online(w, "romeo@localhost", "r");
+	unsigned v = client_online(w, "v-aaaaaaaaaaaaaaaaaaaa@localhost", "w");
+
+	(void)state;
+	client_send(w, a, MESSAGE("localhost", "chat", "m1"));
+	assert_log(w, r, "<message from='alice@localhost/a' to='romeo@localhost' type='chat' id='m1'><body>text</body></message>\n");
+	assert_int_equal(world_offline_rows(w, "carol@localhost"), 1);
+	assert_log(w, a, "");
+	/* what no person wrote, and what nobody may send there */
+	client_send(w, a, "<message to='localhost' type='chat' id='m2'><active xmlns='http://jabber.org/protocol/chatstates'/></message>");
+	assert_has(client_log(w, a), "type='error' id='m2'>");
+	client_send(w, a, MESSAGE("localhost", "groupchat", "m3"));
+	assert_log(w, a, BOUNCED("localhost", "groupchat", "m3", UNAVAILABLE));
+	client_send(w, a, MESSAGE("localhost", "error", "m4"));
+	assert_log(w, a, "");
+	client_log(w, v);
+	client_send(w, v, MESSAGE("localhost", "chat", "m5"));
+	assert_has(client_log(w, v), "type='error' id='m5'>");
+	assert_log(w, r, "");
+	world_free(w);
+}
+
+static void without_a_message_plugin_a_negative_priority_gets_nothing(void **state)
+{
+	struct world *w = world_new("sess-man/plugins[s]=presence-state,jabber:iq:roster\n");
+	unsigned a = client_online(w, "alice@localhost", "a"), r = client_online(w, "romeo@localhost", "r"),
+		 n = client_new(w, "romeo@localhost", "n");
+
+	(void)state;
+	client_send(w, n, "<presence><priority>-1</priority></presence>");
+	client_log(w, n), client_log(w, r);
+	client_send(w, a, MESSAGE("romeo@localhost", "chat", "m1"));
+	assert_log(w, r, GOT("romeo@localhost", "chat", "m1"));
+	assert_log(w, n, "");
+	world_free(w);
+}
+
 static void unknown_accounts_and_refusing_ones_answer_alike(void **state)
 {
 	struct world *w = world_new("sess-man/plugins-conf/amp/msg-offline=false\n");
@@ -258,6 +299,8 @@ int main(void)
 		cmocka_unit_test(without_presence_plugins_a_bound_session_is_enough),
 		cmocka_unit_test(to_oneself_and_to_nobody),
 		cmocka_unit_test(the_server_reads_no_mail),
+		cmocka_unit_test(mail_for_the_server_reaches_its_administrators),
+		cmocka_unit_test(without_a_message_plugin_a_negative_priority_gets_nothing),
 		cmocka_unit_test(unknown_accounts_and_refusing_ones_answer_alike),
 		cmocka_unit_test(a_returned_message_goes_to_another_resource),
 		cmocka_unit_test(a_returned_message_is_kept_when_nobody_else_is_there),
