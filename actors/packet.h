@@ -12,6 +12,8 @@ enum packet_flag {
 	PACKET_RETURNED = 1 << 4,   /* was handed to a connection that closed before it was written out */
 	PACKET_KEPT = 1 << 5,       /* its sender (the desk) keeps it until the pledge is let go: when a client has it */
 	PACKET_CUSTODY = 1 << 6,    /* its shard had a custody of it when it was handed out (actors/session/custody.h) */
+	PACKET_COPY = 1 << 7,       /* of a message another client has: for this client alone, and lost with it (carbons) */
+	PACKET_HELD = 1 << 8,       /* has not been handed to any client yet, though it is marked as returned (custody_hold) */
 };
 
 struct packet {

@@ -380,14 +380,27 @@ static const struct {
 	bool xml;
 } envelope_names[ENVELOPE_FIELDS] = { { "to", false }, { "from", false }, { "id", false }, { "type", false }, { "lang", true } };
 
-void builder_copy_head(struct builder *b, const struct stanza *s)
+static void copy_head(struct builder *b, const struct stanza *s, struct span from, struct span to)
 {
 	for (unsigned i = 0; i < ENVELOPE_FIELDS; i++)
 		builder_attr_ns(b, span_of(envelope_names[i].name), envelope_names[i].xml ? SPAN_LIT(NS_XML) : SPAN_NONE,
-				stanza_piece(s, s->envelope[i]));
+				i == ENVELOPE_FROM ? from : i == ENVELOPE_TO ? to : stanza_piece(s, s->envelope[i]));
 	for (uint32_t i = 1; i < s->tape_n && s->tape[i].kind == ENTRY_ATTRIBUTE; i++)
 		builder_attr_ns(b, stanza_piece(s, s->tape[i].name), stanza_piece(s, s->tape[i].ns),
 				stanza_piece(s, s->tape[i].value));
+}
+
+void builder_copy_head(struct builder *b, const struct stanza *s)
+{
+	copy_head(b, s, stanza_from(s), stanza_to(s));
+}
+
+void builder_copy_under(struct builder *b, const struct stanza *s, struct span from, struct span to)
+{
+	builder_open_span(b, stanza_name(s, STANZA_TOP), stanza_ns(s, STANZA_TOP));
+	copy_head(b, s, from, to);
+	builder_copy_children(b, s, STANZA_TOP);
+	builder_close(b);
 }
 
 void builder_copy(struct builder *b, const struct stanza *s, stanza_el el)

@@ -27,6 +27,8 @@
 #define NS_RECEIPTS "urn:xmpp:receipts"
 #define NS_HINTS "urn:xmpp:hints"
 #define NS_CARBONS "urn:xmpp:carbons:2"
+#define NS_MARKERS "urn:xmpp:chat-markers:0"
+#define NS_CONFERENCE "jabber:x:conference"
 #define NS_FORWARD "urn:xmpp:forward:0"
 #define NS_SM "urn:xmpp:sm:3"
 #define NS_SID "urn:xmpp:sid:0"

@@ -91,6 +91,8 @@ void builder_close(struct builder *b);
 void builder_leaf(struct builder *b, const char *name, const char *ns, struct span text);
 /* Copies an element of another stanza, with all below it. STANZA_TOP copies the whole. */
 void builder_copy(struct builder *b, const struct stanza *s, stanza_el el);
+/* The whole stanza, as an element, under the addresses it travels with. */
+void builder_copy_under(struct builder *b, const struct stanza *s, struct span from, struct span to);
 /* Copies all children and text of an element into the open one. */
 void builder_copy_children(struct builder *b, const struct stanza *s, stanza_el el);
 /* All attributes of the top element of another stanza, for the one just opened. */

@@ -151,13 +151,14 @@ void custody_hold(struct passage *p)
 	pledge_drop(&c->packet.pledge);
 	c->packet.pledge = p->packet.pledge;
 	p->packet.pledge = NULL;
-	p->packet.flags |= PACKET_RETURNED | PACKET_CUSTODY; /* accepted, as if it came back from a client */
+	p->packet.flags |= PACKET_RETURNED | PACKET_CUSTODY | PACKET_HELD; /* accepted, as if it came back from a client */
 }
 
 void custody_deliver(struct passage *p, struct custody *c, const struct session *s)
 {
 	struct packet copy = packet_copy(&p->packet);
 
+	copy.flags &= ~(uint32_t)PACKET_HELD;
 	if (c)
 		copy.flags |= PACKET_CUSTODY;
 	outbox_deliver(p->out, s, &copy, c ? c->receipt : 0);

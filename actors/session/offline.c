@@ -79,7 +79,8 @@ enum xep_verdict offline_keep(struct passage *p)
 	    delivery_decide(STANZA_MESSAGE, stanza_type(q->stanza), DELIVERY_BARE, DELIVERY_NO_ACCOUNT) == DELIVERY_BOUNCE)
 		return passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
 	append(p);
-	return XEP_REFUSED; /* nobody has it yet: no plugin looks at it before it is given out */
+	p->is_kept = true;
+	return XEP_REFUSED; /* nobody has it yet */
 }
 
 void offline_kept(struct passage *p, struct store_request *r)

@@ -51,6 +51,21 @@ void outbox_deliver(struct outbox *o, const struct session *s, struct packet *p,
 	outbox_add(o, s->client.edge, m);
 }
 
+bool outbox_has_for(const struct outbox *o, unsigned from, const struct session *s)
+{
+	for (unsigned i = from; i < o->count; i++) {
+		const struct msg *m = o->items[i].m;
+		const struct link *link;
+
+		if (!m || m->kind != &edge_deliver_kind)
+			continue;
+		link = &((const struct edge_deliver *)(const void *)m)->link;
+		if (link->edge == s->client.edge && link->slot == s->client.slot && link->gen == s->client.gen)
+			return true;
+	}
+	return false;
+}
+
 void outbox_store(struct outbox *o, const struct server *server, struct user *user, struct store_request *r)
 {
 	r->reply = user ? &shard_stored_kind : NULL;

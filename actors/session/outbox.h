@@ -21,6 +21,8 @@ void outbox_add_msg(struct outbox *o, actor_id to, struct msg *m);
 void outbox_route(struct outbox *o, struct packet *p);
 /* A stanza to a bound session. Takes *p; `to` must be set. receipt: see struct edge_deliver. */
 void outbox_deliver(struct outbox *o, const struct session *s, struct packet *p, uint64_t receipt);
+/* Something for this session is among what was added since there were `from` things. */
+bool outbox_has_for(const struct outbox *o, unsigned from, const struct session *s);
 /* A request to the store that comes home as SHARD_STORED and keeps the user until then; `user` NULL: no answer
  * wanted. */
 void outbox_store(struct outbox *o, const struct server *server, struct user *user, struct store_request *r);

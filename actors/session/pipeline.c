@@ -315,6 +315,7 @@ enum xep_verdict pipeline_run(struct passage *p)
 {
 	enum xep_verdict v;
 
+	p->begin = p->out->count;
 	if (!p->user)
 		v = run_served(p);
 	else
@@ -322,7 +323,7 @@ enum xep_verdict pipeline_run(struct passage *p)
 	ASSERT(v != XEP_PASS); /* default-handler takes what nobody else does */
 	if (v == XEP_WAIT)
 		return v;
-	if (v == XEP_DONE && p->user)
+	if ((v == XEP_DONE || p->is_kept) && p->user)
 		run_phase(p, PHASE_TAP);
 	packet_clear(&p->packet);
 	return v;

@@ -420,7 +420,7 @@ static void on_shard_undelivered(struct shard *self, struct packet_msg *m)
 {
 	struct session *s = users_session(&self->users, m->session);
 
-	if (!m->packet.to || (stanza_kind(m->packet.stanza) != STANZA_MESSAGE && user_must_be_here(m->packet.stanza)))
+	if (!m->packet.to || (m->packet.flags & PACKET_COPY) || (stanza_kind(m->packet.stanza) != STANZA_MESSAGE && user_must_be_here(m->packet.stanza)))
 		return;
 	m->packet.flags |= PACKET_RETURNED;
 	if (s) /* bound for a moment yet: its SHARD_CLOSED is next */

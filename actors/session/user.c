@@ -163,10 +163,17 @@ struct session *session_open(struct users *u, struct user *user, struct jid *ful
 void session_unlink(struct users *u, struct session *s)
 {
 	list_remove(&s->link);
+	session_set_carbons(s, false);
 	pace_forget(s);
 	s->user->session_count--;
 	give_slot(u, s->handle);
 	metric_add(METRIC_sessions_open, -1);
+}
+
+void session_set_carbons(struct session *s, bool on)
+{
+	s->user->carbons += (unsigned)on - (unsigned)s->carbons;
+	s->carbons = on;
 }
 
 static void forget_directed(struct session *s)

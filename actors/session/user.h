@@ -30,6 +30,7 @@ struct session {
 	bool is_announced;        /* sent its own initial presence */
 	bool saw_requests;        /* got the subscription requests that wait for an answer */
 	bool takes_offline;       /* wants messages to the bare JID: sent presence with priority >= 0 */
+	bool carbons;             /* wants copies of its user's other messages: session_set_carbons */
 	bool is_busy;             /* show is away, xa or dnd */
 	int8_t priority;
 	uint64_t available_order; /* when it became available, counted by the shard; 0 = it is not */
@@ -66,6 +67,7 @@ struct user {
 	enum client_class class;
 	bool is_absent;   /* visitor: no session is alive, and the desk knows */
 	bool told_taking; /* what the pool was told last */
+	unsigned carbons; /* sessions that want them */
 	unsigned session_count, waiting_count, pending; /* pending: store answers that will come */
 	struct list sessions, waiting;
 	struct list custodies; /* custody.h */
@@ -118,6 +120,10 @@ void session_unlink(struct users *u, struct session *s);
 void session_free(struct session *s);
 /* A new session under the same full JID: takes over presence and directed presences. */
 void session_inherit(struct session *s, struct session *old);
+
+/* Copies of messages between its user's other clients and others (XEP-0280), from now on or no more. Also for those who enable
+ * them at the bind (XEP-0386), while the plugin is loaded. */
+void session_set_carbons(struct session *s, bool on);
 
 struct session *user_resource(const struct user *user, const struct jid *full); /* NULL = not bound */
 /* Its line was lost; what it is sent waits for it to be resumed. A BOSH client between two polls is not asleep. */

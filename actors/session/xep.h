@@ -42,6 +42,8 @@ struct passage {
 	struct user *user;       /* NULL: a request to the server from somebody who is no client here */
 	struct session *session; /* outbound: the sender's, NULL when it has ended; inbound: the one named, or NULL */
 	struct packet packet;    /* a gate may replace its stanza */
+	unsigned begin;          /* how much was in the outbox when this passage began */
+	bool is_kept;            /* it was put into the store, for nobody was there */
 	struct custody *custody; /* of the message in passing, which came back (custody.h) */
 	bool wants_account, wants_roster; /* set by passage_knows_… */
 };
@@ -51,7 +53,7 @@ typedef enum xep_verdict xep_phase_f(struct passage *p);
 struct store_request;
 struct xep_claim { /* an iq get or set to the account or the server that this plugin answers */
 	enum stanza_type type;
-	const char *name, *ns; /* of the child */
+	const char *name, *ns; /* of the child; name NULL = any */
 	unsigned targets;      /* TARGET_BIT of SELF, SERVER, CONTACT */
 	xep_phase_f *answer;   /* must take it */
 };
@@ -66,7 +68,7 @@ struct xep {
 	void (*written)(struct passage *p, const struct store_request *r);
 	xep_phase_f *gate;        /* may refuse or rewrite */
 	xep_phase_f *handle;      /* exactly one owner takes it */
-	xep_phase_f *tap;         /* looks at what was taken; the verdict is ignored */
+	xep_phase_f *tap;         /* looks at what was taken or kept; the verdict is ignored */
 	xep_phase_f *undelivered; /* inbound, nobody took it */
 	xep_phase_f *otherwise;   /* last: forward it or answer it */
 	void (*opened)(struct passage *p); /* p->session was bound */
