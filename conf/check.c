@@ -195,9 +195,9 @@ void check_all(struct loading *l)
 	if (!check_is_certificate_name(c->cert_default))
 		loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_cert_default], "'%s' cannot be the name of a certificate; give the "
 				"name of a file in --ssl-certs-location, without .pem", c->cert_default);
-	if (c->db_write_online_status)
+	if (c->db_write_online_status && !c->plugins[CONFIG_PLUGIN_last])
 		loading_problem(l, CONFIG_WARNING, l->c->source[CONFIG_OPTION_db_write_online_status],
-				"online state is kept in memory only; no login or logout is written");
+				"sess-man/db-write-online-status has no effect without the plugin jabber:iq:last");
 	if (c->bosh_hold >= c->bosh_requests)
 		loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_bosh_hold],
 				"bosh/hold-requests must be less than bosh/concurrent-requests (%lld)", (long long)c->bosh_requests);

@@ -36,6 +36,7 @@
 #define NS_PRIVATE "jabber:iq:private"
 #define NS_BLOCKING "urn:xmpp:blocking"
 #define NS_PRIVACY "jabber:iq:privacy"
+#define NS_LAST "jabber:iq:last"
 #define NS_VCARD "vcard-temp"
 #define NS_VCARD4 "urn:ietf:params:xml:ns:vcard-4.0"
 #define NS_NICK "http://jabber.org/protocol/nick"

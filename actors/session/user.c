@@ -9,6 +9,7 @@
 #include "actors/session/contacts.h"
 #include "actors/session/custody.h"
 #include "actors/session/kept.h"
+#include "actors/session/last_seen.h"
 #include "actors/session/offline.h"
 #include "actors/session/pace.h"
 #include "actors/session/recipients.h"
@@ -21,6 +22,7 @@ void users_init(struct users *u, const struct server *server)
 	list_init(&u->unsaved);
 	list_init(&u->failed);
 	list_init(&u->paced);
+	u->last_seen = last_seen_new((uint64_t)server->conf->last_max);
 }
 
 /* --- users --- */
@@ -98,6 +100,7 @@ void users_fini(struct users *u)
 	map_each(u->by_bare, free_all, u);
 	map_free(u->by_bare);
 	map_free(u->custodies);
+	last_seen_free(u->last_seen);
 	free(u->slots);
 }
 

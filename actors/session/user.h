@@ -10,6 +10,7 @@
 
 struct offline_flush; /* offline.c */
 struct recipients;    /* recipients.c */
+struct last_seen;     /* last_seen.c */
 struct kept;          /* kept.c */
 
 /* Directed presences that are remembered until the session ends (RFC 6121 4.6.3); beyond it the first is forgotten. */
@@ -101,6 +102,7 @@ struct users {
 	struct map *custodies; /* by receipt */
 	struct list unsaved, failed; /* of struct custody: those due to be written first, and those the store could not write */
 	struct list paced; /* of struct session: a presence waits */
+	struct last_seen *last_seen;
 	uint64_t pushes;   /* counts roster pushes, for their ids */
 };
 

@@ -9,6 +9,7 @@ target_link_libraries(session_world PUBLIC actors PkgConfig::CMOCKA)
 foreach(test shard user custody resent pipeline sanitise messages offline iq roster subscription presence desk order limits kept)
 foreach(test shard user custody resent pipeline sanitise messages offline iq roster subscription presence desk order limits
 	carbons)
+foreach(test shard user custody resent pipeline sanitise messages offline iq roster subscription presence desk order limits kept last)
 	unit_test(actors/session/${test} session_world)
 endforeach()
 # counts what is asked of the heap, and the bodies that are made
