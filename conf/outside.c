@@ -98,6 +98,23 @@ static char *cannot_write(const char *path, bool deep)
 	return result;
 }
 
+/* The first bytes of a file: as many as it has, at most n; -1 = it cannot be read. */
+static ssize_t read_begin(int fd, char *to, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		ssize_t now = read(fd, to + done, n - done);
+
+		if (now < 0 && errno != EINTR)
+			return -1;
+		if (now == 0)
+			break;
+		done += now > 0 ? (size_t)now : 0;
+	}
+	return (ssize_t)done;
+}
+
 /* --- each kind of thing --- */
 
 /* SQLite puts its log beside the file, so the directory must be writable even when the file is there. */
@@ -123,7 +140,7 @@ static void check_store(struct loading *l)
 		return;
 	}
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	n = fd >= 0 ? read(fd, begin, sizeof(begin)) : 0;
+	n = fd >= 0 ? read_begin(fd, begin, sizeof(begin)) : 0;
 	if (fd >= 0)
 		close(fd);
 	if (n != 0 && (n < (ssize_t)sizeof(magic) || memcmp(begin, magic, sizeof(magic)) != 0))

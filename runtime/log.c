@@ -77,20 +77,32 @@ static bool takes_a_line(int fd, int ms)
 	return poll(&p, 1, ms) == 1;
 }
 
-/* A whole line or nothing: a pipe that is ready takes as much. False: it is lost. */
+/* How much of it was written. A pipe that is ready takes a whole line; who took a part of one is asked whether it takes more. */
+static size_t put(int fd, const char *bytes, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n && (!done || takes_a_line(fd, DIRECT_MS))) {
+		ssize_t now = write(fd, bytes + done, n - done);
+
+		if (now > 0)
+			done += (size_t)now;
+		else if (now == 0 || errno != EINTR)
+			break;
+	}
+	return done;
+}
+
+/* False: it is lost; half of it may be there, and ends where the next one begins. */
 static bool put_line(int fd, const char *line)
 {
-	size_t n = strlen(line);
-	ssize_t done;
+	size_t n = strlen(line), done;
 
-	if (sink.torn && write(fd, "\n", 1) != 1)
+	if (sink.torn && put(fd, "\n", 1) != 1)
 		return false;
-	sink.torn = false;
-	do
-		done = write(fd, line, n);
-	while (done < 0 && errno == EINTR);
-	sink.torn = done > 0 && (size_t)done < n;
-	return (size_t)done == n;
+	done = put(fd, line, n);
+	sink.torn = done > 0 && done < n;
+	return done == n;
 }
 
 /* Called with the lock held. */

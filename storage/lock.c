@@ -67,8 +67,13 @@ void store_lock_mark(const struct store_lock *l)
 	int n = snprintf(text, sizeof(text), "%-10ld\n", (long)getpid());
 
 	/* Only a hint: on a full disk the lock holds without it. */
-	if (pwrite(l->fd, text, (size_t)n, 0) != n)
-		return;
+	for (ssize_t done = 0, now; done < n; done += now) {
+		now = pwrite(l->fd, text + done, (size_t)(n - done), done);
+		if (now < 0 && errno == EINTR)
+			now = 0;
+		else if (now <= 0)
+			return;
+	}
 }
 
 void store_lock_drop(struct store_lock *l)

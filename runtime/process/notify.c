@@ -70,8 +70,8 @@ uint32_t notify_watchdog_ms(void)
 void notify_send(const char *lines)
 {
 	/* A manager that does not listen is not our trouble. */
-	if (channel >= 0)
-		(void)!send(channel, lines, strlen(lines), MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (channel >= 0 && send(channel, lines, strlen(lines), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EINTR)
+		;
 }
 
 void notify_reloading(void)

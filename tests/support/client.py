@@ -200,7 +200,7 @@ class Tcp(Client):
     stop_after = None
 
     def _read(self):
-        parser, depth, root = ET.XMLPullParser(("start", "end")), 0, None
+        parser, depth, root, held = ET.XMLPullParser(("start", "end")), 0, None, b""
         while True:
             try:
                 data = self.socket.recv(65536)
@@ -209,6 +209,10 @@ class Tcp(Client):
             if not data:
                 self.inbox.put(ENDED)
                 return
+            # Half a tag waits here for its rest: expat may keep a tag that came in two halves to itself until more comes,
+            # and the "<?xml" of a restart must not come in two.
+            cut = (held + data).rfind(b">") + 1
+            data, held = (held + data)[:cut], (held + data)[cut:]
             while data:
                 # a stream restart starts a new document
                 at = data.find(b"<?xml", 1 if depth == 0 else 0)

@@ -1,12 +1,21 @@
 /* Linked into the test build `switchboard-faults` in front of the C library, so that every library of the process is hit as
- * well: a wall clock that jumps, a disk that answers with an error, memory that runs out. A test steers it through a file of
+ * well: a wall clock that jumps, a disk that answers with an error, memory that runs out, calls that do half of what they were
+ * asked. A test steers it through a file of
  * struct faults, named by $SWITCHBOARD_FAULTS and mapped by both. tests/support/faults.py has the other side.
  *
  * Memory: while `armed`, allocations are counted, and number `fail_at` (the first is 1) gets NULL; with `persistent` all later
- * ones do too; with `least` only those of as many bytes count. `hits` says how often one failed. */
+ * ones do too; with `least` only those of as many bytes count. `hits` says how often one failed.
+ *
+ * Half measures: of `flaky` in a hundred calls that move bytes some move fewer than they could, some are interrupted (EINTR), and
+ * those that may not wait have nothing to move (EAGAIN). Only what a kernel may answer: a regular file is never EAGAIN, and
+ * descriptors that only count (eventfd, on which libev wakes) are left alone. `flaked` says how often. */
+#undef _FILE_OFFSET_BITS /* which makes one name of two functions that are both defined here */
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -22,6 +31,7 @@ struct faults {
 	int64_t armed;
 	int64_t fail_at, persistent, least;
 	int64_t count, hits;
+	int64_t flaky, flaked;
 };
 
 static struct faults none, *faults = &none;
@@ -92,6 +102,100 @@ time_t time(time_t *out)
 	return now.tv_sec;
 }
 
+/* --- half measures --- */
+
+static uint64_t draw(void)
+{
+	static _Thread_local uint64_t state;
+
+	if (!state)
+		state = (uint64_t)(uintptr_t)&state | 1; /* another one in each thread */
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
+
+static bool flakes(void)
+{
+	if ((int64_t)(draw() >> 16) % 100 >= __atomic_load_n(&faults->flaky, __ATOMIC_RELAXED))
+		return false;
+	__atomic_add_fetch(&faults->flaked, 1, __ATOMIC_RELAXED);
+	return true;
+}
+
+static bool moves_bytes(int fd, bool *file)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return false;
+	*file = S_ISREG(st.st_mode);
+	return *file || S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode);
+}
+
+static bool is_datagram(int fd)
+{
+	int type = 0;
+	socklen_t n = sizeof(type);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type != SOCK_STREAM;
+}
+
+/* What is to become of a call that wants to move n bytes: false, it fails with errno set; otherwise it moves *n. */
+static bool halve(int fd, size_t *n, bool may_wait)
+{
+	bool file = false;
+
+	if (!__atomic_load_n(&faults->flaky, __ATOMIC_RELAXED) || *n == 0 || !moves_bytes(fd, &file) || !flakes())
+		return true;
+	switch (draw() >> 20 & 3) {
+	case 0:
+		errno = EINTR;
+		return false;
+	case 1:
+		if (file || (may_wait && !(fcntl(fd, F_GETFL) & O_NONBLOCK)))
+			break;
+		errno = EAGAIN;
+		return false;
+	default:
+		break;
+	}
+	if (file || !is_datagram(fd))
+		*n = 1 + (size_t)(draw() >> 20) % *n;
+	return true;
+}
+
+ssize_t read(int fd, void *to, size_t n)
+{
+	return halve(fd, &n, true) ? syscall(SYS_read, fd, to, n) : -1;
+}
+
+ssize_t write(int fd, const void *bytes, size_t n)
+{
+	return halve(fd, &n, true) ? syscall(SYS_write, fd, bytes, n) : -1;
+}
+
+ssize_t recv(int fd, void *to, size_t n, int flags)
+{
+	return halve(fd, &n, !(flags & MSG_DONTWAIT)) ? syscall(SYS_recvfrom, fd, to, n, flags, NULL, NULL) : -1;
+}
+
+ssize_t send(int fd, const void *bytes, size_t n, int flags)
+{
+	return halve(fd, &n, !(flags & MSG_DONTWAIT)) ? syscall(SYS_sendto, fd, bytes, n, flags, NULL, 0) : -1;
+}
+
+ssize_t pread64(int fd, void *to, size_t n, off64_t at)
+{
+	return halve(fd, &n, true) ? syscall(SYS_pread64, fd, to, n, at) : -1;
+}
+
+ssize_t pread(int fd, void *to, size_t n, off_t at)
+{
+	return pread64(fd, to, n, at);
+}
+
 ssize_t pwrite64(int fd, const void *bytes, size_t n, off64_t at)
 {
 	int problem = (int)__atomic_load_n(&faults->write_errno, __ATOMIC_RELAXED);
@@ -100,5 +204,28 @@ ssize_t pwrite64(int fd, const void *bytes, size_t n, off64_t at)
 		errno = problem;
 		return -1;
 	}
-	return syscall(SYS_pwrite64, fd, bytes, n, at);
+	return halve(fd, &n, true) ? syscall(SYS_pwrite64, fd, bytes, n, at) : -1;
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t n, off_t at)
+{
+	return pwrite64(fd, bytes, n, at);
+}
+
+int accept4(int fd, struct sockaddr *address, socklen_t *n, int flags)
+{
+	if (flakes()) {
+		errno = draw() >> 20 & 1 ? EINTR : EAGAIN;
+		return -1;
+	}
+	return (int)syscall(SYS_accept4, fd, address, n, flags);
+}
+
+int epoll_wait(int fd, struct epoll_event *events, int most, int ms)
+{
+	if (flakes()) {
+		errno = EINTR;
+		return -1;
+	}
+	return (int)syscall(SYS_epoll_wait, fd, events, most, ms);
 }
