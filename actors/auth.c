@@ -32,6 +32,22 @@ static bool open_reader(struct auth_actor *self)
 	return true;
 }
 
+static void fake(const struct auth_actor *self, const struct auth_request *r, struct credential *out)
+{
+	credential_fake(out, jid_bare(r->user), self->server->secret, (uint32_t)self->server->conf->scram_iterations);
+}
+
+/* An account of a time when a hash was not known here yet. */
+static void complete(const struct auth_actor *self, struct auth_request *r)
+{
+	struct credential other;
+
+	fake(self, r, &other);
+	if (credential_fill(&r->credential, &other))
+		LOG_INFO("auth", "%s has no keys for each kind of SCRAM; once its password is set again it has", r->user->text);
+	credential_wipe(&other);
+}
+
 /* Keys of the user, or fake ones that nothing can tell from them. */
 static enum status load(struct auth_actor *self, struct auth_request *r)
 {
@@ -43,7 +59,9 @@ static enum status load(struct auth_actor *self, struct auth_request *r)
 		st = STATUS_CORRUPT;
 	}
 	if (st == STATUS_NOT_FOUND) /* the fake is what a new account would have */
-		credential_fake(&r->credential, jid_bare(r->user), self->server->secret, (uint32_t)self->server->conf->scram_iterations);
+		fake(self, r, &r->credential);
+	else if (st == STATUS_OK && r->op == AUTH_OP_CREDENTIAL)
+		complete(self, r);
 	buf_wipe(&text);
 	if (st != STATUS_OK && st != STATUS_NOT_FOUND) {
 		store_close(self->store);

@@ -79,7 +79,7 @@ static void check_blocks(struct loading *l, const struct config_list *list, enum
 void check_mechanisms(struct loading *l, const struct config_list *list, const struct config_raw *where)
 {
 	static const char *const known[] = { "PLAIN", "ANONYMOUS", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256",
-					     "SCRAM-SHA-256-PLUS" };
+					     "SCRAM-SHA-256-PLUS", "SCRAM-SHA-512", "SCRAM-SHA-512-PLUS" };
 
 	bool any = list->count == 0;
 
@@ -94,7 +94,7 @@ void check_mechanisms(struct loading *l, const struct config_list *list, const s
 	}
 	if (!any)
 		loading_problem(l, CONFIG_FATAL, where, "no SASL mechanism is left, so nobody can log in; leave the list empty for all, or take "
-				"PLAIN, ANONYMOUS, SCRAM-SHA-1 or SCRAM-SHA-256");
+				"PLAIN, ANONYMOUS, SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512");
 }
 
 /* The form in which a browser sends it: scheme, host, port, nothing behind (RFC 6454 6.2). */

@@ -100,6 +100,12 @@ static uint32_t only_listed(uint32_t bits, const struct config_list *names)
 	return bits & listed;
 }
 
+/* The list that rules this stream; empty: none does. */
+static const struct config_list *listed(const struct stream *s)
+{
+	return s->vhost->sasl_mechanisms.count ? &s->vhost->sasl_mechanisms : &s->edge->conf->enabled_mechanisms;
+}
+
 static bool needs_tls(const struct stream *s)
 {
 	return s->vhost->tls_required && s->ops->transport == TRANSPORT_TCP && !s->secure;
@@ -108,19 +114,18 @@ static bool needs_tls(const struct stream *s)
 uint32_t login_offered(const struct stream *s)
 {
 	const struct config *conf = s->edge->conf;
-	uint32_t bits = SASL_BIT(SASL_SCRAM_SHA_256) | SASL_BIT(SASL_SCRAM_SHA_1);
+	uint32_t bits = SASL_SCRAM_BITS;
 
 	if (!conf->plugins[CONFIG_PLUGIN_sasl] || needs_tls(s))
 		return 0;
 	if (has_binding(s))
-		bits |= SASL_BIT(SASL_SCRAM_SHA_256_PLUS) | SASL_BIT(SASL_SCRAM_SHA_1_PLUS);
+		bits |= SASL_PLUS_BITS;
 	/* Visitors who log in by name have no secret to protect. */
 	if (plain_for_accounts(s) || s->vhost->named_visitors)
 		bits |= SASL_BIT(SASL_PLAIN);
 	if (s->vhost->anonymous)
 		bits |= SASL_BIT(SASL_ANONYMOUS);
-	return only_listed(bits, s->vhost->sasl_mechanisms.count ? &s->vhost->sasl_mechanisms :
-							   &conf->enabled_mechanisms);
+	return only_listed(bits, listed(s));
 }
 
 static void binding_features(const struct stream *s, struct builder *b)
@@ -138,6 +143,22 @@ static void binding_features(const struct stream *s, struct builder *b)
 	builder_close(b);
 }
 
+/* In the order of the list that rules, or ours. */
+static void add_mechanisms(const struct stream *s, uint32_t offered, struct builder *b)
+{
+	const struct config_list *names = listed(s);
+
+	for (size_t k = 0; k < (names->count ? names->count : 1); k++)
+		for (unsigned i = 0; i < SASL_NAMES; i++) {
+			const char *text = sasl_text((enum sasl_name)i);
+
+			if (!(offered & SASL_BIT(i)) || (names->count && strcasecmp(text, names->items[k]) != 0))
+				continue;
+			builder_leaf(b, "mechanism", NULL, span_of(text));
+			offered &= ~SASL_BIT(i);
+		}
+}
+
 void login_features(struct stream *s, struct builder *b)
 {
 	uint32_t offered = login_offered(s);
@@ -145,11 +166,9 @@ void login_features(struct stream *s, struct builder *b)
 	if (!offered)
 		return;
 	builder_open(b, "mechanisms", NS_SASL);
-	for (unsigned i = 0; i < SASL_NAMES; i++)
-		if (offered & SASL_BIT(i))
-			builder_leaf(b, "mechanism", NULL, span_of(sasl_text((enum sasl_name)i)));
+	add_mechanisms(s, offered, b);
 	builder_close(b);
-	if (offered & (SASL_BIT(SASL_SCRAM_SHA_256_PLUS) | SASL_BIT(SASL_SCRAM_SHA_1_PLUS)))
+	if (offered & SASL_PLUS_BITS)
 		binding_features(s, b);
 }
 
@@ -383,7 +402,8 @@ static void set_context(struct stream *s, struct sasl_context *c)
 {
 	struct login *l = s->login;
 
-	*c = (struct sasl_context){ .offered = login_offered(s), .domain = s->vhost->name };
+	*c = (struct sasl_context){ .offered = login_offered(s), .domain = s->vhost->name,
+				    .tells_offer = s->edge->conf->scram_downgrade };
 	outside_random_hex(c->nonce, (sizeof(c->nonce) - 1) / 2);
 	if (has_binding(s)) {
 		uint8_t *exporter = l->binding[SASL_BINDING_EXPORTER], *end_point = l->binding[SASL_BINDING_END_POINT];

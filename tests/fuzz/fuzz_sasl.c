@@ -8,7 +8,7 @@
 #define ITERATIONS 1 /* the fuzzer wants many exchanges, not slow ones */
 #define PASSWORD "secret"
 
-static struct sasl_context context = { .offered = (1u << SASL_NAMES) - 1, .domain = "example.com", .nonce = "0123456789abcdef" };
+static struct sasl_context context = { .offered = (1u << SASL_NAMES) - 1, .domain = "example.com", .nonce = "0123456789abcdef", .tells_offer = true };
 
 static void proof_of(enum credential_hash h, const struct credential *c, struct span signed_text, uint8_t *out)
 {
@@ -28,8 +28,7 @@ static void proof_of(enum credential_hash h, const struct credential *c, struct 
 static bool last_message(enum sasl_name mechanism, const struct credential *c, struct span first, struct span challenge,
 			 struct buf *out)
 {
-	bool sha256 = mechanism == SASL_SCRAM_SHA_256 || mechanism == SASL_SCRAM_SHA_256_PLUS;
-	enum credential_hash h = sha256 ? CREDENTIAL_SHA256 : CREDENTIAL_SHA1;
+	enum credential_hash h = sasl_hash(mechanism);
 	const char *comma = memchr(first.p, ',', first.n), *bare, *end;
 	struct buf gs2 = BUF_INIT, text = BUF_INIT;
 	uint8_t proof[CREDENTIAL_KEY_MAX];
@@ -72,7 +71,7 @@ static bool spoil(struct buf *message, uint8_t how, bool *was)
 
 static void scram(struct sasl_exchange *x, struct span first, struct buf *challenge, uint8_t how, struct span answer)
 {
-	static const uint8_t salts[CREDENTIAL_HASHES][CREDENTIAL_SALT] = { "salt one is here", "salt two is here" };
+	static const uint8_t salts[CREDENTIAL_HASHES][CREDENTIAL_SALT] = { "salt one is here", "salt two is here", "salt three here!" };
 	struct buf last = BUF_INIT, out = BUF_INIT;
 	struct credential c;
 	enum sasl_step step;

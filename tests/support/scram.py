@@ -39,7 +39,7 @@ class Exchange:
     """first() → challenge → final(challenge) → success → server_is_right(success). gs2 is the header with its commas."""
 
     def __init__(self, mechanism, user, password, gs2, binding):
-        self.hash = "sha256" if "256" in mechanism else "sha1"
+        self.hash = "sha512" if "512" in mechanism else "sha256" if "256" in mechanism else "sha1"
         self.password, self.gs2, self.binding = password.encode(), gs2, binding
         self.bare = "n=%s,r=%s" % (user.replace("=", "=3D").replace(",", "=2C"), b64(os.urandom(15)))
 

@@ -10,27 +10,32 @@
 static const struct {
 	const char *name;
 	size_t bytes;
-} hashes[CREDENTIAL_HASHES] = { { "SHA-1", 20 }, { "SHA-256", 32 } };
+} hashes[CREDENTIAL_HASHES] = { { "SHA-1", 20 }, { "SHA-256", 32 }, { "SHA-512", 64 } };
 
 size_t credential_hash_bytes(enum credential_hash h)
 {
 	return hashes[h].bytes;
 }
 
-static const EVP_MD *credential_digest(enum credential_hash h)
+static const EVP_MD *function_of(enum credential_hash h)
 {
-	return h == CREDENTIAL_SHA1 ? EVP_sha1() : EVP_sha256();
+	return h == CREDENTIAL_SHA1 ? EVP_sha1() : h == CREDENTIAL_SHA256 ? EVP_sha256() : EVP_sha512();
 }
 
 void credential_hmac(enum credential_hash h, const void *key, size_t key_n, struct span text, uint8_t *out)
 {
-	if (!HMAC(credential_digest(h), key, (int)key_n, (const unsigned char *)text.p, text.n, out, NULL))
+	if (!HMAC(function_of(h), key, (int)key_n, (const unsigned char *)text.p, text.n, out, NULL))
 		BUG("HMAC failed");
 }
 
 void credential_hash_of(enum credential_hash h, const uint8_t *in, uint8_t *out)
 {
-	if (EVP_Digest(in, hashes[h].bytes, out, NULL, credential_digest(h), NULL) != 1)
+	credential_digest(h, (struct span){ (const char *)in, hashes[h].bytes }, out);
+}
+
+void credential_digest(enum credential_hash h, struct span text, uint8_t *out)
+{
+	if (EVP_Digest(text.p, text.n, out, NULL, function_of(h), NULL) != 1)
 		BUG("digest failed");
 }
 
@@ -39,7 +44,7 @@ static void derive_one(struct credential_keys *k, enum credential_hash h, struct
 {
 	uint8_t salted[CREDENTIAL_KEY_MAX], client[CREDENTIAL_KEY_MAX];
 
-	if (PKCS5_PBKDF2_HMAC(password.p, (int)password.n, k->salt, CREDENTIAL_SALT, (int)k->iterations, credential_digest(h),
+	if (PKCS5_PBKDF2_HMAC(password.p, (int)password.n, k->salt, CREDENTIAL_SALT, (int)k->iterations, function_of(h),
 			      (int)hashes[h].bytes, salted) != 1)
 		BUG("PBKDF2 failed");
 	credential_hmac(h, salted, hashes[h].bytes, SPAN_LIT("Client Key"), client);
@@ -87,15 +92,27 @@ void credential_fake(struct credential *out, struct span user, const uint8_t sec
 		/* The salt must be the same at every try, or an unknown user would show. The keys fit no password. */
 		buf_addf(&text, "salt %d ", h);
 		buf_add_span(&text, user);
-		credential_hmac(CREDENTIAL_SHA256, secret, 32, buf_span(&text), digest);
+		credential_hmac(CREDENTIAL_SHA512, secret, 32, buf_span(&text), digest);
 		memcpy(k->salt, digest, CREDENTIAL_SALT);
 		buf_add_text(&text, " stored");
-		credential_hmac(CREDENTIAL_SHA256, secret, 32, buf_span(&text), k->stored_key);
+		credential_hmac(CREDENTIAL_SHA512, secret, 32, buf_span(&text), k->stored_key);
 		buf_add_text(&text, " server");
-		credential_hmac(CREDENTIAL_SHA256, secret, 32, buf_span(&text), k->server_key);
+		credential_hmac(CREDENTIAL_SHA512, secret, 32, buf_span(&text), k->server_key);
 		k->iterations = iterations;
 		buf_fini(&text);
 	}
+}
+
+bool credential_fill(struct credential *c, const struct credential *fake)
+{
+	bool any = false;
+
+	for (int h = 0; h < CREDENTIAL_HASHES; h++)
+		if (c->keys[h].iterations == 0) {
+			c->keys[h] = fake->keys[h];
+			any = true;
+		}
+	return any;
 }
 
 void credential_wipe(struct credential *c)

@@ -8,13 +8,16 @@
 static const struct {
 	const char *text;
 	const struct sasl_mechanism *mechanism;
+	enum credential_hash hash; /* SCRAM alone */
 } names[SASL_NAMES] = {
-	[SASL_SCRAM_SHA_256_PLUS] = { "SCRAM-SHA-256-PLUS", &sasl_scram },
-	[SASL_SCRAM_SHA_1_PLUS] = { "SCRAM-SHA-1-PLUS", &sasl_scram },
-	[SASL_SCRAM_SHA_256] = { "SCRAM-SHA-256", &sasl_scram },
-	[SASL_SCRAM_SHA_1] = { "SCRAM-SHA-1", &sasl_scram },
-	[SASL_PLAIN] = { "PLAIN", &sasl_plain },
-	[SASL_ANONYMOUS] = { "ANONYMOUS", &sasl_anonymous },
+	[SASL_SCRAM_SHA_512_PLUS] = { "SCRAM-SHA-512-PLUS", &sasl_scram, CREDENTIAL_SHA512 },
+	[SASL_SCRAM_SHA_256_PLUS] = { "SCRAM-SHA-256-PLUS", &sasl_scram, CREDENTIAL_SHA256 },
+	[SASL_SCRAM_SHA_1_PLUS] = { "SCRAM-SHA-1-PLUS", &sasl_scram, CREDENTIAL_SHA1 },
+	[SASL_SCRAM_SHA_512] = { "SCRAM-SHA-512", &sasl_scram, CREDENTIAL_SHA512 },
+	[SASL_SCRAM_SHA_256] = { "SCRAM-SHA-256", &sasl_scram, CREDENTIAL_SHA256 },
+	[SASL_SCRAM_SHA_1] = { "SCRAM-SHA-1", &sasl_scram, CREDENTIAL_SHA1 },
+	[SASL_PLAIN] = { .text = "PLAIN", .mechanism = &sasl_plain },
+	[SASL_ANONYMOUS] = { .text = "ANONYMOUS", .mechanism = &sasl_anonymous },
 };
 
 static const char *const failures[] = {
@@ -41,11 +44,51 @@ bool sasl_find(struct span text, enum sasl_name *out)
 	return false;
 }
 
+enum credential_hash sasl_hash(enum sasl_name name)
+{
+	return names[name].hash;
+}
+
 const char *sasl_binding_text(enum sasl_binding b)
 {
 	static const char *const texts[SASL_BINDINGS] = { "", "tls-exporter", "tls-server-end-point" };
 
 	return texts[b];
+}
+
+/* Joined in the order of their bytes. */
+static void join_sorted(const char **texts, size_t count, struct buf *out)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t least = i;
+
+		for (size_t k = i + 1; k < count; k++)
+			if (strcmp(texts[k], texts[least]) < 0)
+				least = k;
+		if (i > 0)
+			buf_add_text(out, "\x1e");
+		buf_add_text(out, texts[least]);
+		texts[least] = texts[i];
+	}
+}
+
+void sasl_offer_text(const struct sasl_context *c, struct buf *out)
+{
+	const char *texts[SASL_NAMES];
+	size_t count = 0;
+
+	for (int i = 0; i < SASL_NAMES; i++)
+		if (c->offered & SASL_BIT(i))
+			texts[count++] = names[i].text;
+	join_sorted(texts, count, out);
+	if (!(c->offered & SASL_PLUS_BITS))
+		return;
+	count = 0;
+	for (int b = SASL_BINDING_EXPORTER; b < SASL_BINDINGS; b++)
+		if (c->binding[b].n)
+			texts[count++] = sasl_binding_text((enum sasl_binding)b);
+	buf_add_text(out, "\x1f");
+	join_sorted(texts, count, out);
 }
 
 const char *sasl_failure_text(enum sasl_failure f)

@@ -5,13 +5,17 @@
 #include "xmpp/jid.h"
 #include "xmpp/sasl/credential.h"
 
-enum sasl_name {
-	SASL_SCRAM_SHA_256_PLUS, SASL_SCRAM_SHA_1_PLUS, SASL_SCRAM_SHA_256, SASL_SCRAM_SHA_1, SASL_PLAIN, SASL_ANONYMOUS,
+enum sasl_name { /* in the order of preference, which is that of the offer */
+	SASL_SCRAM_SHA_512_PLUS, SASL_SCRAM_SHA_256_PLUS, SASL_SCRAM_SHA_1_PLUS, SASL_SCRAM_SHA_512, SASL_SCRAM_SHA_256,
+	SASL_SCRAM_SHA_1, SASL_PLAIN, SASL_ANONYMOUS,
 	SASL_NAMES
 };
 #define SASL_BIT(name) (1u << (name))
+#define SASL_PLUS_BITS (SASL_BIT(SASL_SCRAM_SHA_512_PLUS) | SASL_BIT(SASL_SCRAM_SHA_256_PLUS) | SASL_BIT(SASL_SCRAM_SHA_1_PLUS))
+#define SASL_SCRAM_BITS (SASL_BIT(SASL_SCRAM_SHA_512) | SASL_BIT(SASL_SCRAM_SHA_256) | SASL_BIT(SASL_SCRAM_SHA_1))
 const char *sasl_text(enum sasl_name name);
 bool sasl_find(struct span text, enum sasl_name *out); /* by wire name, exact */
+enum credential_hash sasl_hash(enum sasl_name name); /* of a SCRAM mechanism */
 
 enum sasl_binding { SASL_BINDING_NONE, SASL_BINDING_EXPORTER, SASL_BINDING_END_POINT, SASL_BINDINGS };
 const char *sasl_binding_text(enum sasl_binding b); /* "tls-exporter", "tls-server-end-point" */
@@ -21,7 +25,12 @@ struct sasl_context { /* what the exchange may know; copied at start */
 	const char *domain;     /* the virtual host, borrowed for the exchange */
 	char nonce[33];         /* our random printable part (hex), NUL-terminated */
 	struct span binding[SASL_BINDINGS]; /* channel binding data, empty = not available; borrowed */
+	bool tells_offer;       /* SCRAM signs what was offered (XEP-0474) */
 };
+
+/* What XEP-0474 hashes: the mechanisms of these bits and, if one of them binds, the types of binding that are available, as
+ * they were shown to the client. */
+void sasl_offer_text(const struct sasl_context *c, struct buf *out);
 
 enum sasl_step {
 	SASL_CHALLENGE,   /* send `out` as a challenge */

@@ -1,7 +1,7 @@
-/* SCRAM (RFC 5802, RFC 7677), with and without channel binding.
+/* SCRAM (RFC 5802, RFC 7677), with and without channel binding, with downgrade protection (XEP-0474).
  *
  *   C: gs2-header client-first-bare        -> SASL_CREDENTIAL
- *   S: r=nonces,s=salt,i=iterations        <- sasl_give_credential
+ *   S: r=nonces,s=salt,i=iterations,h=offer <- sasl_give_credential
  *   C: c=base64(gs2-header binding),r=nonces,p=proof
  *   S: v=signature
  *
@@ -34,7 +34,7 @@ static void scram_free(void *opaque)
 
 static bool is_plus(const struct sasl_exchange *x)
 {
-	return x->mechanism == SASL_SCRAM_SHA_256_PLUS || x->mechanism == SASL_SCRAM_SHA_1_PLUS;
+	return (SASL_BIT(x->mechanism) & SASL_PLUS_BITS) != 0;
 }
 
 static struct span take_field(struct span *rest)
@@ -86,7 +86,7 @@ static bool is_printable(struct span s)
 /* The channel binding flag (RFC 5802 6, V48). */
 static enum sasl_step check_flag(struct sasl_exchange *x, struct scram *s, struct span flag)
 {
-	uint32_t plus_offered = x->context.offered & (SASL_BIT(SASL_SCRAM_SHA_256_PLUS) | SASL_BIT(SASL_SCRAM_SHA_1_PLUS));
+	uint32_t plus_offered = x->context.offered & SASL_PLUS_BITS;
 	struct span name = value_of(flag, 'p');
 
 	if (name.p) {
@@ -128,7 +128,7 @@ static enum sasl_step client_first(struct sasl_exchange *x, struct span message)
 	struct span rest = message, flag, authzid, name, nonce, bare;
 
 	x->state = s;
-	s->hash = x->mechanism == SASL_SCRAM_SHA_256 || x->mechanism == SASL_SCRAM_SHA_256_PLUS ? CREDENTIAL_SHA256 : CREDENTIAL_SHA1;
+	s->hash = sasl_hash(x->mechanism);
 	flag = take_field(&rest);
 	authzid = take_field(&rest);
 	bare = rest;
@@ -147,6 +147,19 @@ static enum sasl_step client_first(struct sasl_exchange *x, struct span message)
 	return set_user(x, name, authzid.n ? value_of(authzid, 'a') : SPAN_NONE);
 }
 
+/* What the client was offered, hashed: its proof covers this message, so who changed the offer cannot change this too. */
+static void add_offer(const struct sasl_exchange *x, const struct scram *s, struct buf *out)
+{
+	struct buf text = BUF_INIT;
+	uint8_t digest[CREDENTIAL_KEY_MAX];
+
+	sasl_offer_text(&x->context, &text);
+	credential_digest(s->hash, buf_span(&text), digest);
+	buf_add_text(out, ",h=");
+	sasl_encode((struct span){ (const char *)digest, credential_hash_bytes(s->hash) }, out);
+	buf_fini(&text);
+}
+
 static enum sasl_step scram_credential(struct sasl_exchange *x, const struct credential *c, struct buf *out)
 {
 	struct scram *s = x->state;
@@ -159,6 +172,8 @@ static enum sasl_step scram_credential(struct sasl_exchange *x, const struct cre
 	buf_add_text(&s->first_server, ",s=");
 	sasl_encode((struct span){ (const char *)s->keys.salt, CREDENTIAL_SALT }, &s->first_server);
 	buf_addf(&s->first_server, ",i=%u", s->keys.iterations);
+	if (x->context.tells_offer)
+		add_offer(x, s, &s->first_server);
 	buf_add_span(out, buf_span(&s->first_server));
 	return SASL_CHALLENGE;
 }

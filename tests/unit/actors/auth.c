@@ -213,6 +213,39 @@ static void keys_are_the_stored_ones_or_a_stable_fake(void **state)
 	world_lower(&w);
 }
 
+/* From before SCRAM-SHA-512: PLAIN and the other kinds go on, and this one fails at its proof like an unknown user's. */
+static void an_account_without_keys_of_a_kind_gets_fake_ones(void **state)
+{
+	static const struct credential_keys none;
+	const struct auth_request *r;
+	struct credential old, filled;
+	struct buf text = BUF_INIT;
+	struct world w;
+
+	(void)state;
+	world_raise(&w, "memory:auth");
+	w.accounts = open_accounts("memory:auth");
+	add(w.accounts, "alice@localhost", "secret");
+	assert_int_equal(store_get(w.accounts, STORE_ACCOUNT, SPAN_LIT("alice@localhost"), &text), STATUS_OK);
+	assert_true(credential_decode(&old, buf_span(&text)));
+	old.keys[CREDENTIAL_SHA512] = none;
+	buf_clear(&text);
+	credential_encode(&old, &text);
+	assert_int_equal(store_put(w.accounts, STORE_ACCOUNT, SPAN_LIT("alice@localhost"), buf_span(&text)), STATUS_OK);
+	assert_int_equal(ask(&w, AUTH_OP_PASSWORD, "alice@localhost", "secret")->verdict, AUTH_OK);
+	assert_int_equal(ask(&w, AUTH_OP_PASSWORD, "alice@localhost", "Secret")->verdict, AUTH_REFUSED);
+	r = ask(&w, AUTH_OP_CREDENTIAL, "alice@localhost", NULL);
+	filled = r->credential;
+	assert_int_equal(r->verdict, AUTH_OK);
+	assert_memory_equal(&filled.keys[CREDENTIAL_SHA1], &old.keys[CREDENTIAL_SHA1], sizeof(none));
+	assert_memory_equal(&filled.keys[CREDENTIAL_SHA256], &old.keys[CREDENTIAL_SHA256], sizeof(none));
+	assert_int_equal(filled.keys[CREDENTIAL_SHA512].iterations, ROUNDS);
+	r = ask(&w, AUTH_OP_CREDENTIAL, "alice@localhost", NULL);
+	assert_memory_equal(&r->credential, &filled, sizeof(filled)); /* the same each time */
+	buf_fini(&text);
+	world_lower(&w);
+}
+
 static void a_changed_password_counts_at_once(void **state)
 {
 	struct world w;
@@ -315,6 +348,7 @@ int main(void)
 		cmocka_unit_test(a_password_is_right_or_refused),
 		cmocka_unit_test(a_visitor_may_take_any_name_but_an_accounts),
 		cmocka_unit_test(keys_are_the_stored_ones_or_a_stable_fake),
+		cmocka_unit_test(an_account_without_keys_of_a_kind_gets_fake_ones),
 		cmocka_unit_test(a_changed_password_counts_at_once),
 		cmocka_unit_test(damaged_keys_are_unavailable_and_harm_nobody_else),
 		cmocka_unit_test(a_store_that_comes_late_is_found),

@@ -144,13 +144,15 @@ static void scram(struct client *c, const EVP_MD *md, const char *mechanism, con
 	assert_has(client_read(c), expected);
 }
 
-static void scram_with_both_hashes_logs_in(void **state)
+static void scram_with_each_hash_logs_in(void **state)
 {
-	struct client *a = opened("203.0.113.1"), *b = opened("203.0.113.1");
+	struct client *a = opened("203.0.113.1"), *b = opened("203.0.113.1"), *c = opened("203.0.113.1");
 
 	(void)state;
 	scram(a, EVP_sha256(), "SCRAM-SHA-256", "alice", "secret", "<success xmlns='" SASL "'>dj");
 	scram(b, EVP_sha1(), "SCRAM-SHA-1", "alice", "secret", "<success xmlns='" SASL "'>dj");
+	scram(c, EVP_sha512(), "SCRAM-SHA-512", "alice", "secret", "<success xmlns='" SASL "'>dj");
+	client_free(c);
 	client_send(a, HEAD BIND_IQ);
 	assert_has(client_read(a), "<jid>alice@localhost/made-up</jid>");
 	client_free(a);
@@ -236,6 +238,39 @@ static void plain_is_offered_in_the_clear_only_where_named_visitors_are(void **s
 			assert_has(text, "<mechanism>PLAIN</mechanism>");
 		else
 			assert_lacks(text, "<mechanism>PLAIN</mechanism>");
+		client_free(c);
+	}
+}
+
+static int setup_lists(void **state)
+{
+	(void)state;
+	return start("--virt-hosts=localhost,short.example:sasl-mechanisms=PLAIN;scram-sha-1\n"
+		     "sess-man/plugins-conf/enabled-mechanisms=SCRAM-SHA-1,EXTERNAL,SCRAM-SHA-512,ANONYMOUS\n");
+}
+
+static void a_list_says_what_is_offered_and_in_which_order(void **state)
+{
+	static const struct {
+		const char *domain, *expected;
+	} rows[] = {
+		{ "localhost", "<mechanisms xmlns='" SASL "'><mechanism>SCRAM-SHA-1</mechanism><mechanism>SCRAM-SHA-512</mechanism>"
+			       "<mechanism>ANONYMOUS</mechanism></mechanisms>" },
+		{ "short.example", "<mechanisms xmlns='" SASL "'><mechanism>PLAIN</mechanism><mechanism>SCRAM-SHA-1</mechanism>"
+				   "</mechanisms>" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct client *c = client_open(w, CONFIG_COMPONENT_c2s, "127.0.0.1", 0);
+		char head[300];
+
+		snprintf(head, sizeof(head), "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' "
+					     "to='%s' version='1.0'>", rows[i].domain);
+		client_send(c, head);
+		assert_has(client_read(c), rows[i].expected);
+		client_send(c, "<auth xmlns='" SASL "' mechanism='SCRAM-SHA-256'>biwsbj1hbGljZSxyPXg=</auth>");
+		assert_has(client_read(c), FAILURE("invalid-mechanism"));
 		client_free(c);
 	}
 }
@@ -461,7 +496,8 @@ int main(void)
 {
 #define WITH(name, start_it) cmocka_unit_test_setup_teardown(name, start_it, teardown)
 	const struct CMUnitTest tests[] = {
-		WITH(scram_with_both_hashes_logs_in, setup),
+		WITH(scram_with_each_hash_logs_in, setup),
+		WITH(a_list_says_what_is_offered_and_in_which_order, setup_lists),
 		WITH(scram_refuses_wrong_and_unknown_alike, setup),
 		WITH(scram_cannot_succeed_for_accounts_without_stored_keys, setup_cookie),
 		WITH(plain_without_tls_is_for_loopback, setup),

@@ -29,7 +29,7 @@ static void a_client_logs_in_step_by_step(void **state)
 	text = client_read(c);
 	assert_has(text, "<stream:stream xmlns='jabber:client'");
 	assert_has(text, " from='localhost'");
-	assert_has(text, "<mechanism>SCRAM-SHA-256</mechanism><mechanism>SCRAM-SHA-1</mechanism><mechanism>PLAIN</mechanism>"
+	assert_has(text, "<mechanism>SCRAM-SHA-512</mechanism><mechanism>SCRAM-SHA-256</mechanism><mechanism>SCRAM-SHA-1</mechanism><mechanism>PLAIN</mechanism>"
 			 "<mechanism>ANONYMOUS</mechanism>");
 	assert_lacks(text, "<bind");
 	client_send(c, ALICE_AUTH);

@@ -7,7 +7,7 @@
 
 #define ROUNDS 16 /* few: these tests are not about cost */
 
-static const uint8_t salts[CREDENTIAL_HASHES][CREDENTIAL_SALT] = { "sixteen bytes 1", "sixteen bytes 2" };
+static const uint8_t salts[CREDENTIAL_HASHES][CREDENTIAL_SALT] = { "sixteen bytes 1", "sixteen bytes 2", "sixteen bytes 3" };
 
 static struct credential derived(const char *password)
 {
@@ -35,7 +35,9 @@ static void one_kind_of_keys_is_enough(void **state)
 	for (int left = 0; left < CREDENTIAL_HASHES; left++) {
 		struct credential c = derived("pencil");
 
-		memset(&c.keys[!left], 0, sizeof(c.keys[0]));
+		for (int h = 0; h < CREDENTIAL_HASHES; h++)
+			if (h != left)
+				memset(&c.keys[h], 0, sizeof(c.keys[0]));
 		assert_true(credential_check(&c, SPAN_LIT("pencil")));
 		assert_false(credential_check(&c, SPAN_LIT("pen")));
 	}
@@ -57,6 +59,7 @@ static void the_strongest_keys_decide(void **state)
 
 	(void)state;
 	c.keys[CREDENTIAL_SHA1] = weak.keys[CREDENTIAL_SHA1];
+	c.keys[CREDENTIAL_SHA256] = weak.keys[CREDENTIAL_SHA256];
 	assert_true(credential_check(&c, SPAN_LIT("strong")));
 	assert_false(credential_check(&c, SPAN_LIT("weak")));
 }
@@ -70,6 +73,7 @@ static void keys_depend_on_salt_rounds_and_password(void **state)
 	memcpy(changed, salts, sizeof(changed));
 	changed[0][15] ^= 1;
 	changed[1][15] ^= 1;
+	changed[2][15] ^= 1;
 	credential_derive(&other, SPAN_LIT("pencil"), ROUNDS, (const uint8_t(*)[CREDENTIAL_SALT])changed);
 	for (int h = 0; h < CREDENTIAL_HASHES; h++) {
 		assert_memory_not_equal(base.keys[h].stored_key, other.keys[h].stored_key, 20);
@@ -127,8 +131,10 @@ static void the_text_form_reads_back(void **state)
 #define SALT "000102030405060708090a0b0c0d0e0f"
 #define KEY20 "000102030405060708090a0b0c0d0e0f10111213"
 #define KEY32 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define KEY64 KEY32 "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f"
 #define SHA1 "SHA-1:4096:" SALT ":" KEY20 ":" KEY20
 #define SHA256 "SHA-256:4096:" SALT ":" KEY32 ":" KEY32
+#define SHA512 "SHA-512:4096:" SALT ":" KEY64 ":" KEY64
 
 static void damaged_text_is_refused(void **state)
 {
@@ -140,7 +146,9 @@ static void damaged_text_is_refused(void **state)
 		{ "{SCRAM}" SHA256, true },
 		{ "{SCRAM}" SHA1 ";" SHA256, true },
 		{ "{SCRAM}" SHA256 ";" SHA1 ";", true },
-		{ "{SCRAM}SHA-512:1:2:3:4;" SHA1, true }, /* of a newer version */
+		{ "{SCRAM}" SHA512, true },
+		{ "{SCRAM}" SHA1 ";" SHA256 ";" SHA512, true },
+		{ "{SCRAM}SHA3-512:1:2:3:4;" SHA1, true }, /* of a newer version */
 		{ "", false },
 		{ "{SCRAM", false },
 		{ "{SCRAM}", false },
@@ -148,6 +156,8 @@ static void damaged_text_is_refused(void **state)
 		{ "{PLAIN}pencil", false },
 		{ SHA1, false },
 		{ "{SCRAM}SHA-512:1:2:3:4", false },
+		{ "{SCRAM}SHA3-512:1:2:3:4", false },
+		{ "{SCRAM}SHA-512:4096:" SALT ":" KEY64 ":" KEY32, false },
 		{ "{SCRAM}SHA-1", false },
 		{ "{SCRAM}SHA-1:", false },
 		{ "{SCRAM}SHA-1:0:" SALT ":" KEY20 ":" KEY20, false },
@@ -204,6 +214,23 @@ static void a_fake_is_stable_and_tells_nothing(void **state)
 	assert_false(credential_check(&a, SPAN_LIT("pencil")));
 }
 
+/* An old account's exchange looks like any other and fails at its proof; what it has stays. */
+static void missing_keys_are_filled_from_a_fake(void **state)
+{
+	const uint8_t secret[32] = "an installation's secret 012345";
+	struct credential c = derived("pencil"), whole = c, fake;
+
+	(void)state;
+	credential_fake(&fake, SPAN_LIT("a@x"), secret, ROUNDS);
+	assert_false(credential_fill(&c, &fake));
+	assert_memory_equal(&c, &whole, sizeof(c));
+	memset(&c.keys[CREDENTIAL_SHA512], 0, sizeof(c.keys[0]));
+	assert_true(credential_fill(&c, &fake));
+	assert_memory_equal(&c.keys[CREDENTIAL_SHA512], &fake.keys[CREDENTIAL_SHA512], sizeof(c.keys[0]));
+	assert_memory_equal(&c.keys[CREDENTIAL_SHA256], &whole.keys[CREDENTIAL_SHA256], sizeof(c.keys[0]));
+	assert_memory_equal(&c.keys[CREDENTIAL_SHA1], &whole.keys[CREDENTIAL_SHA1], sizeof(c.keys[0]));
+}
+
 static void wiping_leaves_nothing(void **state)
 {
 	struct credential c = derived("pencil"), zero;
@@ -226,6 +253,7 @@ int main(void)
 		cmocka_unit_test(the_text_form_reads_back),
 		cmocka_unit_test(damaged_text_is_refused),
 		cmocka_unit_test(a_fake_is_stable_and_tells_nothing),
+		cmocka_unit_test(missing_keys_are_filled_from_a_fake),
 		cmocka_unit_test(wiping_leaves_nothing),
 	};
 

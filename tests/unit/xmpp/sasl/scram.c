@@ -7,32 +7,35 @@
 #include "xmpp/sasl/sasl.h"
 
 #define S(text) SPAN_LIT(text)
-#define PLAIN_SCRAM (SASL_BIT(SASL_SCRAM_SHA_256) | SASL_BIT(SASL_SCRAM_SHA_1))
-#define PLUS_SCRAM (SASL_BIT(SASL_SCRAM_SHA_256_PLUS) | SASL_BIT(SASL_SCRAM_SHA_1_PLUS))
 #define ROUNDS 16u
 
-static const uint8_t salts[CREDENTIAL_HASHES][CREDENTIAL_SALT] = { "sixteen bytes 1", "sixteen bytes 2" };
+static const uint8_t salts[CREDENTIAL_HASHES][CREDENTIAL_SALT] = { "sixteen bytes 1", "sixteen bytes 2", "sixteen bytes 3" };
 
 static struct sasl_context no_binding(void)
 {
-	return (struct sasl_context){ .offered = PLAIN_SCRAM, .domain = "example.com", .nonce = "0123456789abcdef0123456789abcdef" };
+	return (struct sasl_context){ .offered = SASL_SCRAM_BITS, .domain = "example.com", .nonce = "0123456789abcdef0123456789abcdef" };
 }
 
 static struct sasl_context with_binding(void)
 {
 	struct sasl_context c = no_binding();
 
-	c.offered |= PLUS_SCRAM;
+	c.offered |= SASL_PLUS_BITS;
 	c.binding[SASL_BINDING_EXPORTER] = S("exporter \0 data");
 	c.binding[SASL_BINDING_END_POINT] = S("end point data");
 	return c;
 }
 
-static bool is_sha256(enum sasl_name name)
+static const EVP_MD *digest_of(enum sasl_name name)
 {
-	return name == SASL_SCRAM_SHA_256 || name == SASL_SCRAM_SHA_256_PLUS;
+	switch (name) {
+	case SASL_SCRAM_SHA_1:
+	case SASL_SCRAM_SHA_1_PLUS: return EVP_sha1();
+	case SASL_SCRAM_SHA_256:
+	case SASL_SCRAM_SHA_256_PLUS: return EVP_sha256();
+	default: return EVP_sha512();
+	}
 }
-
 
 /* --- the client --- */
 
@@ -56,9 +59,9 @@ static void make_first(struct client *c)
 /* From the server's first message; `extra` goes in front of the proof. */
 static void make_final(struct client *c, struct span server_first, const char *extra)
 {
-	const EVP_MD *md = is_sha256(c->name) ? EVP_sha256() : EVP_sha1();
+	const EVP_MD *md = digest_of(c->name);
 	int n = EVP_MD_size(md);
-	uint8_t salted[32], client_key[32], stored[32], server_key[32], signature[32], proof[32];
+	uint8_t salted[64], client_key[64], stored[64], server_key[64], signature[64], proof[64];
 	struct buf salt = BUF_INIT, bound = BUF_INIT, message = BUF_INIT;
 	const char *text = server_first.p, *s = strstr(text, ",s="), *i = strstr(text, ",i=");
 
@@ -134,7 +137,7 @@ static void expect_failure(const struct sasl_exchange *x, enum sasl_step step, e
 /* RFC 7677 3 */
 static void the_example_of_rfc_7677_is_played(void **state)
 {
-	struct sasl_context context = { .offered = PLAIN_SCRAM, .domain = "example.com", .nonce = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0" };
+	struct sasl_context context = { .offered = SASL_SCRAM_BITS, .domain = "example.com", .nonce = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0" };
 	uint8_t given[CREDENTIAL_HASHES][CREDENTIAL_SALT] = { 0 };
 	struct buf out = BUF_INIT, salt = BUF_INIT;
 	struct credential keys;
@@ -165,6 +168,9 @@ static const struct {
 } ways[] = {
 	{ SASL_SCRAM_SHA_1, "n,,", SASL_BINDING_NONE },
 	{ SASL_SCRAM_SHA_256, "n,,", SASL_BINDING_NONE },
+	{ SASL_SCRAM_SHA_512, "n,,", SASL_BINDING_NONE },
+	{ SASL_SCRAM_SHA_512_PLUS, "p=tls-exporter,,", SASL_BINDING_EXPORTER },
+	{ SASL_SCRAM_SHA_512_PLUS, "p=tls-server-end-point,,", SASL_BINDING_END_POINT },
 	{ SASL_SCRAM_SHA_1_PLUS, "p=tls-exporter,,", SASL_BINDING_EXPORTER },
 	{ SASL_SCRAM_SHA_1_PLUS, "p=tls-server-end-point,,", SASL_BINDING_END_POINT },
 	{ SASL_SCRAM_SHA_256_PLUS, "p=tls-exporter,,", SASL_BINDING_EXPORTER },
@@ -178,16 +184,88 @@ static void the_right_password_logs_in_every_way(void **state)
 	struct sasl_context context = with_binding();
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
-		struct client c = { .name = ways[i].name, .header = ways[i].header, .user = "Alice", .password = "pencil",
-				    .binding = context.binding[ways[i].binding] };
+	for (size_t i = 0; i < 2 * ARRAY_LEN(ways); i++) {
+		typeof(&ways[0]) way = &ways[i / 2];
+		struct client c = { .name = way->name, .header = way->header, .user = "Alice", .password = "pencil",
+				    .binding = context.binding[way->binding] };
 		struct sasl_exchange x;
 
+		context.tells_offer = i % 2;
 		assert_int_equal(play(&c, &context, "pencil", "", &x), SASL_SUCCESS);
 		assert_string_equal(x.user->text, "alice@example.com");
 		sasl_free(&x);
 		client_fini(&c);
 	}
+}
+
+/* The examples of XEP-0474 4.3, and lists in the order of bytes, not of preference. */
+static void the_offer_is_told_under_the_proof(void **state)
+{
+	static const struct {
+		uint32_t offered;
+		enum sasl_name name;
+		const char *text;
+	} rows[] = {
+		{ SASL_BIT(SASL_SCRAM_SHA_1) | SASL_BIT(SASL_SCRAM_SHA_1_PLUS), SASL_SCRAM_SHA_1,
+		  "SCRAM-SHA-1\x1eSCRAM-SHA-1-PLUS\x1ftls-exporter\x1etls-server-end-point" },
+		{ SASL_BIT(SASL_SCRAM_SHA_1), SASL_SCRAM_SHA_1, "SCRAM-SHA-1" }, /* nothing binds: no binding was shown */
+		{ SASL_SCRAM_BITS | SASL_BIT(SASL_PLAIN) | SASL_BIT(SASL_ANONYMOUS), SASL_SCRAM_SHA_512,
+		  "ANONYMOUS\x1ePLAIN\x1eSCRAM-SHA-1\x1eSCRAM-SHA-256\x1eSCRAM-SHA-512" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct sasl_context context = with_binding();
+		struct buf out = BUF_INIT, want = BUF_INIT, message = BUF_INIT;
+		struct credential keys;
+		struct sasl_exchange x;
+		uint8_t digest[64];
+		unsigned n = 0;
+
+		context.offered = rows[i].offered;
+		context.tells_offer = true;
+		sasl_offer_text(&context, &out);
+		assert_true(span_is(buf_span(&out), rows[i].text));
+		buf_clear(&out);
+		assert_int_equal(EVP_Digest(rows[i].text, strlen(rows[i].text), digest, &n, digest_of(rows[i].name), NULL), 1);
+		buf_add_text(&want, ",h=");
+		sasl_encode((struct span){ (char *)digest, n }, &want);
+		if (i == 0)
+			assert_true(span_is(buf_span(&want), ",h=G6k/rBLDqgOhRRaCuuatSDFkJ08="));
+		credential_derive(&keys, S("pencil"), ROUNDS, salts);
+		assert_int_equal(sasl_start(&x, rows[i].name, &context, S("n,,n=alice,r=clientnonce"), &message), SASL_CREDENTIAL);
+		assert_int_equal(sasl_give_credential(&x, &keys, &out), SASL_CHALLENGE);
+		assert_true(buf_len(&out) > buf_len(&want));
+		assert_memory_equal(buf_span(&out).p + buf_len(&out) - buf_len(&want), buf_span(&want).p, buf_len(&want));
+		sasl_free(&x);
+		buf_fini(&out);
+		buf_fini(&want);
+	}
+}
+
+/* Somebody shortens the offer and writes the hash of what is left into the challenge: the client's proof, over what it got,
+ * is not the one over what we sent. */
+static void a_changed_hash_of_the_offer_spoils_the_proof(void **state)
+{
+	struct client c = { .name = SASL_SCRAM_SHA_1, .header = "n,,", .user = "alice", .password = "pencil" };
+	struct sasl_context context = with_binding();
+	struct buf out = BUF_INIT;
+	struct credential keys;
+	struct sasl_exchange x;
+
+	(void)state;
+	context.tells_offer = true;
+	credential_derive(&keys, S("pencil"), ROUNDS, salts);
+	assert_int_equal(sasl_start(&x, c.name, &context, S("n,,n=alice,r=clientnonce"), &out), SASL_CREDENTIAL);
+	assert_int_equal(sasl_give_credential(&x, &keys, &out), SASL_CHALLENGE);
+	buf_add(&out, "", 1);
+	out.base[out.end - 4] ^= 1; /* in front of "=" and NUL */
+	make_final(&c, (struct span){ out.base + out.start, buf_len(&out) - 1 }, "");
+	buf_clear(&out);
+	expect_failure(&x, sasl_respond(&x, buf_span(&c.final), &out), SASL_FAIL_NOT_AUTHORIZED, "hash");
+	sasl_free(&x);
+	buf_fini(&out);
+	client_fini(&c);
 }
 
 static void a_wrong_password_fails_at_the_end(void **state)
@@ -557,6 +635,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_example_of_rfc_7677_is_played),
 		cmocka_unit_test(the_right_password_logs_in_every_way),
+		cmocka_unit_test(the_offer_is_told_under_the_proof),
+		cmocka_unit_test(a_changed_hash_of_the_offer_spoils_the_proof),
 		cmocka_unit_test(a_wrong_password_fails_at_the_end),
 		cmocka_unit_test(binding_data_of_another_connection_is_refused),
 		cmocka_unit_test(the_channel_binding_flag_is_obeyed),
