@@ -196,12 +196,25 @@ static void end_exchange(struct login *l)
 	l->check_by_ms = 0;
 }
 
+/* A client that has no channel binding of ours, and says so with each mechanism in turn until it comes to PLAIN (slixmpp does),
+ * has guessed at nothing: the first such failure of a mechanism is not counted. */
+static bool is_free(struct login *l, enum sasl_failure failure)
+{
+	uint32_t bit = l->sasl_runs ? SASL_BIT(l->sasl.mechanism) : 0;
+
+	if (failure != SASL_FAIL_NOT_AUTHORIZED || !(bit & (SASL_PLUS_BITS | SASL_SCRAM_BITS)) || l->sasl.user || (l->unbound & bit))
+		return false;
+	l->unbound |= bit;
+	return true;
+}
+
 /* The login block may be gone afterwards: too many failures end the stream. */
 static void refuse(struct stream *s, enum sasl_failure failure)
 {
 	struct login *l = s->login;
 	struct builder *b = xml_pool_builder(s->edge->pool);
 	int64_t most = s->edge->conf->limit_sasl_stream;
+	bool counts = !is_free(l, failure);
 
 	if (failure != SASL_FAIL_ABORTED)
 		metric_inc(METRIC_logins_failed);
@@ -214,7 +227,7 @@ static void refuse(struct stream *s, enum sasl_failure failure)
 	builder_leaf(b, sasl_failure_text(failure), NULL, SPAN_NONE);
 	builder_close(b);
 	s->ops->element(s, builder_finish(b));
-	l->failures++;
+	l->failures += counts;
 	if (l->barred || (most && l->failures >= most))
 		stream_fail(s, STREAM_ERROR_POLICY_VIOLATION, NULL);
 }

@@ -13,6 +13,7 @@ struct login {
 	bool doomed;            /* will be refused whatever the look-up says; asked all the same, for equal timing */
 	bool barred;            /* failed too often: refused and cut off */
 	uint8_t failures;
+	uint32_t unbound;       /* SASL_BITs that failed before anybody was named: by their channel binding */
 	enum client_class class;
 	struct jid *user;       /* bare, once authenticated */
 	struct stanza *bind;    /* the request, while the shard thinks */

@@ -444,6 +444,24 @@ static void an_exchange_can_be_aborted_and_tried_again(void **state)
 	client_free(c);
 }
 
+/* As slixmpp does on TLS 1.3: a name it cannot log in with for each SCRAM, then PLAIN. A second round counts. */
+static void refusals_before_a_name_is_known_count_once_for_each_mechanism(void **state)
+{
+	static const char *const names[] = { "SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1" };
+	struct client *c = opened("127.0.0.1");
+	char auth[256];
+
+	(void)state;
+	for (int i = 0; i < 8; i++) { /* three are free, the fifth that counts ends it */
+		snprintf(auth, sizeof(auth), AUTH, names[i % 3], "biwsbj0scj14"); /* n,,n=,r=x */
+		client_send(c, auth);
+		if (i < 7)
+			assert_lacks(client_read(c), "stream:error");
+	}
+	assert_has(client_read(c), FAILURE("not-authorized") "<stream:error><policy-violation");
+	client_free(c);
+}
+
 static void the_fifth_failure_ends_the_stream(void **state)
 {
 	struct client *c = opened("127.0.0.1");
@@ -514,6 +532,7 @@ int main(void)
 		WITH(input_waits_for_the_answer, setup),
 		WITH(each_mistake_has_its_word, setup),
 		WITH(an_exchange_can_be_aborted_and_tried_again, setup),
+		WITH(refusals_before_a_name_is_known_count_once_for_each_mechanism, setup),
 		WITH(the_fifth_failure_ends_the_stream, setup),
 		WITH(an_address_that_fails_too_often_must_wait, setup),
 		WITH(anonymous_sessions_of_one_address_are_limited, setup),
