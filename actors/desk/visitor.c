@@ -164,7 +164,8 @@ static void notify_left(struct desk *self, struct conversation *c)
 	char *body;
 
 	c->owes_notice = false;
-	if (!c->owner || conversation_is_notified(c) || (c->owner->class == CLASS_ROBOT && c->phase != CONVERSATION_ACTIVE))
+	/* A robot has nothing to do with those who said nothing yet; a seat has seen them in its list. */
+	if (!c->owner || conversation_is_notified(c) || (c->owner->class == CLASS_ROBOT && !c->talked))
 		return;
 	if (c->owner->state != AGENT_HERE) {
 		c->owes_notice = true;
@@ -208,10 +209,20 @@ struct conversation *visitor_open_absent(struct desk *self, struct jid *visitor)
 	return c;
 }
 
+/* Who only looked is remembered no longer, but for an owner who is to hear of it when its line is back. */
+static bool only_looked(const struct conversation *c)
+{
+	return !conversation_is_owed(c) && !c->talked && !c->owes_notice &&
+	       (c->phase == CONVERSATION_RESERVED || c->phase == CONVERSATION_IDLE);
+}
+
 void visitor_owner_is_back(struct desk *self, struct conversation *c)
 {
-	if (c->owes_notice && c->visitor_phase == VISITOR_PHASE_LEFT)
-		notify_left(self, c);
+	if (!c->owes_notice || c->visitor_phase != VISITOR_PHASE_LEFT)
+		return;
+	notify_left(self, c);
+	if (only_looked(c))
+		c->due[DUE_CLOSE] = actor_now_ms();
 }
 
 /* --- coming and going --- */
@@ -269,9 +280,7 @@ void visitor_due_grace(struct desk *self, struct conversation *c)
 	desk_times(self, &times);
 	conversation_left(c, actor_now_ms(), &times);
 	notify_left(self, c);
-	/* Who only looked is remembered no longer, but for an owner who is to hear of it when its line is back. */
-	if (!conversation_is_owed(c) && !c->talked && !c->owes_notice &&
-	    (c->phase == CONVERSATION_RESERVED || c->phase == CONVERSATION_IDLE)) {
+	if (only_looked(c)) {
 		desk_close(self, c);
 		return;
 	}
