@@ -6,7 +6,11 @@ Excuses, each with its reason:
 - what had no acknowledgement when a line broke comes again on the next one, so twice on two lines is right then;
 - what an owner has not answered goes to the next owner, stamped with a delay;
 - notices of a leaving are not stored: an owner whose own line broke at that moment, or who stayed away longer than the hold,
-  misses them."""
+  misses them;
+- whoever takes over the conversation of a visitor who has left is told of that leaving too: once to each owner;
+- a robot is told of visitors who have said something, not of those who were only shown its name;
+- a robot whose line broke, or a seat who stayed away longer than the hold, has lost its conversations. A visitor who said nothing
+  and asked nothing since has no owner, whatever name its page still shows: nobody is told."""
 import collections
 
 AROUND = 5  # seconds a loaded machine may need to see that a line broke
@@ -34,13 +38,14 @@ class Visitor:
     """What the notices about one visitor must be."""
     def __init__(self):
         self.absences = []   # [from, to or None, grace, owner at the time]
-        self.told, self.returned = set(), set()
+        self.told, self.returned = collections.defaultdict(dict), set()  # told: when it left -> who was told, by which notice
 
 
 class Ledger:
-    def __init__(self, is_agent, hold=30):
+    def __init__(self, is_agent, hold=30, is_robot=lambda name: False):
         """hold: seconds the server keeps the conversations of a seat whose line broke."""
-        self.is_agent, self.hold = is_agent, hold
+        self.is_agent, self.hold, self.is_robot = is_agent, hold, is_robot
+        self.heard = {}      # (visitor, agent): when the agent received a message of the visitor last
         self.sent, self.numbers, self.wrong = {}, collections.Counter(), []
         self.sessions, self.visitors = collections.defaultdict(list), collections.defaultdict(Visitor)
         self.count, self.latency, self.assignment = collections.Counter(), [], []
@@ -91,6 +96,7 @@ class Ledger:
                 self.fault("%s received %s of %s from %s", session.name, ident, message.sender, sender)
         elif message.to != session.who:
             self.fault("%s received %s, which is for %s", session.name, ident, message.to)
+        self.heard[message.sender, session.who] = now
         self.in_order(session, message, delayed)
         self.only_once(session, message, delayed)
         if not message.receipts and not delayed and session.there < message.at:
@@ -114,18 +120,41 @@ class Ledger:
             elif before.who != session.who and not delayed:
                 self.fault("%s received %s as it came, and so had %s", session.name, message.ident, before.name)
 
-    def notice(self, session, visitor, kind, ident):
+    def notice(self, session, visitor, kind, ident, at):
+        """at: when it left, as the notice says."""
         if ident in session.notices:
             self.fault("%s got notice %s twice", session.name, ident)
         session.notices.add(ident)
         self.count["notices: " + kind] += 1
         if kind == "visitor-disconnected":
-            self.visitors[visitor].told.add(ident)
+            before = self.visitors[visitor].told[at].setdefault(session.who, ident)
+            if before != ident:
+                self.fault("%s was told twice that %s left at %s: %s, %s", session.name, visitor, at, before, ident)
         elif kind == "visitor-returned":
             self.visitors[visitor].returned.add(ident)
 
-    def left(self, visitor, now, grace, owner):
+    def left(self, visitor, now, grace, owner, shown=0):
+        """owner: whom it was shown last, at `shown`; None: nobody."""
+        if owner and self.is_robot(owner) and not any(who == visitor for who, _ in self.heard):
+            owner = None
+        elif owner and self.has_lost(owner, max(shown, self.heard.get((visitor, owner), 0)), now):
+            owner = None
+            self.excused["leaving of one whose owner had lost it before"] += 1
         self.visitors[visitor].absences.append([now, None, grace, owner])
+
+    def has_lost(self, owner, since, now):
+        """Did the server take away what this agent had at `since`?"""
+        sessions, gone = self.sessions[owner], since
+        while gone is not None and gone < now:
+            there = [s for s in sessions if s.begin <= gone and (s.end is None or s.end > gone)]
+            if there:
+                gone = None if any(s.end is None for s in there) else max(s.end for s in there)
+                continue
+            back = min((s.begin for s in sessions if s.begin > gone), default=now)
+            if self.is_robot(owner) or back - gone > self.hold - AROUND:
+                return True
+            gone = back
+        return False
 
     def back(self, visitor, now):
         absences = self.visitors[visitor].absences

@@ -83,7 +83,7 @@ class Person:
         event = e.find(EVENT)
         if event is not None:
             if event.get("kind").startswith("visitor-"):
-                ledger.notice(session, bare(e.get("from")), event.get("kind"), e.get("id"))
+                ledger.notice(session, bare(e.get("from")), event.get("kind"), e.get("id"), event.get("at"))
             return
         body = e.findtext(BODY)
         if body is None:
@@ -168,7 +168,7 @@ class Visitor(Person):
         self.kind = WebSocket if self.draw.random() < 0.15 else Bosh
         self.robots_only, self.owner, self.cookie, self.line, self.second = robots_only, None, None, None, None
         self.words = asyncio.Event()
-        self.asked, self.answered = 0.0, None
+        self.asked, self.answered, self.shown = 0.0, None, 0.0  # shown: when it last heard who its owner is
         self.left = 0
         if chats:
             mean, sigma = (8, 0.6) if robots_only else (20, 0.931)
@@ -211,20 +211,20 @@ class Visitor(Person):
         elif not self.answered.done():
             items = e.findall("%squery/%sitem" % (ROSTER, ROSTER))
             self.world.ledger.asked(self.name, self.world.now() - self.asked, len(items) if e.get("type") == "result" else -1)
-            self.owner = items[0].get("jid") if items else None
+            self.owner, self.shown = items[0].get("jid") if items else None, self.asked
             self.answered.set_result(True)
 
     def on_push(self, e):
         item = e.find("%squery/%sitem" % (ROSTER, ROSTER))
         if item is not None and item.get("subscription") != "remove":
-            self.owner = item.get("jid")
+            self.owner, self.shown = item.get("jid"), self.world.now()
 
     def on_words(self, line, sender):
         self.words.set()
 
     def absent(self, grace):
         named = self.owner and not self.owner.startswith("desk@")
-        self.world.ledger.left(self.name, self.world.now(), grace, self.owner if named else None)
+        self.world.ledger.left(self.name, self.world.now(), grace, self.owner if named else None, self.shown)
 
     def cut(self, line):
         line.cut()

@@ -155,12 +155,12 @@ class LedgerTest(unittest.TestCase):
         self.wrong("got 2 items")
 
     def leave(self, at=10, back=None, owner=AGENTS[0]):
-        self.ledger.left(VISITOR, at, 10, owner)
+        self.ledger.left(VISITOR, at, 10, owner, 1)
         if back:
             self.ledger.back(VISITOR, back)
 
-    def tell(self, ident, session=None, kind="visitor-disconnected"):
-        self.ledger.notice(session or self.alice, VISITOR, kind, ident)
+    def tell(self, ident, session=None, kind="visitor-disconnected", at="10:00"):
+        self.ledger.notice(session or self.alice, VISITOR, kind, ident, at)
 
     def test_a_leaving_told_once_is_right_also_to_two_devices(self):
         self.leave()
@@ -176,7 +176,48 @@ class LedgerTest(unittest.TestCase):
         self.leave()
         self.tell("n1")
         self.tell("n2")
+        self.wrong("told twice")
+
+    def test_two_leavings_told_where_one_was_are_wrong(self):
+        self.leave()
+        self.tell("n1")
+        self.tell("n2", at="10:01")
         self.wrong("2 notices")
+
+    def test_an_owner_who_takes_over_is_told_too(self):
+        self.leave()
+        self.tell("n1")
+        self.tell("n2", self.ledger.open_session(AGENTS[1], 0, True))
+        self.right()
+
+    def test_an_owner_who_had_lost_the_conversation_before_is_not_told(self):
+        self.ledger.close_session(self.alice, 12, False, [])
+        self.ledger.open_session(AGENTS[0], 50, True)
+        self.leave(at=60)
+        self.right()
+
+    def test_an_owner_who_had_lost_it_and_was_given_it_again_is(self):
+        self.ledger.close_session(self.alice, 12, False, [])
+        alice = self.ledger.open_session(AGENTS[0], 50, True)
+        self.get(alice, self.say(at=52), now=53)
+        self.leave(at=60)
+        self.wrong("0 notices")
+
+    def test_a_robot_loses_its_conversations_with_its_line(self):
+        self.ledger.is_robot = lambda name: name == AGENTS[0]
+        self.get(self.alice, self.say())
+        self.ledger.close_session(self.alice, 12, False, [])
+        self.ledger.open_session(AGENTS[0], 14, True)
+        self.leave(at=60)
+        self.right()
+
+    def test_a_robot_is_told_of_those_who_said_something_only(self):
+        self.ledger.is_robot = lambda name: name == AGENTS[0]
+        self.leave()
+        self.right()
+        self.get(self.alice, self.say())
+        self.leave(at=30)
+        self.wrong("0 notices")
 
     def test_the_same_notice_twice_is_wrong(self):
         self.leave()

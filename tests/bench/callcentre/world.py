@@ -19,7 +19,7 @@ class World:
         self.tcp_port, self.http_port, self.ws_port = ports
         self.seat_domain, self.robot_domain = chosen.domains
         self.grace, self.terminate_grace = chosen.grace, min(3, chosen.grace)
-        self.ledger = Ledger(lambda name: name in self.agents)
+        self.ledger = Ledger(lambda name: name in self.agents, is_robot=lambda name: self.agents[name].robot)
         self.draw = random.Random(chosen.seed)
         self.zero, self.agents, self.listeners = time.monotonic(), {}, []
         self.online = self.chatting = self.most_online = self.most_chatting = self.visits = 0
