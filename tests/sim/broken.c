@@ -5,6 +5,10 @@
 
 #include "actors/desk/state.h"
 #include "actors/edge/sm.h"
+#include "actors/session/custody.h"
+#include "actors/session/user.h"
+#include "runtime/mem/map.h"
+#include "xmpp/ns.h"
 #include "tests/sim/sim.h"
 
 enum breakage {
@@ -17,12 +21,16 @@ enum breakage {
 	COUNTS_TWICE,   /* what is sent again after a short <resumed/> counts twice in h */
 	ACK_ON_RECEIPT, /* h covers what has come in, handled or not */
 	ROW_GOES_EARLY, /* a stored message is deleted when it is sent, not when it is acknowledged */
+	ACK_BEFORE_ROW, /* a message counts as handled when its row is asked for, not when that is committed */
+	TOLD_TWICE,     /* now and then a leaving is told twice */
+	TOLD_NEVER,     /* now and then it is not */
 };
 
 static const char *const names[] = {
 	[FORGETS_QUEUE] = "forgets-queue", [FORGETS_RETURN] = "forgets-return", [TWICE] = "twice",
 	[OUT_OF_TURN] = "out-of-turn", [WRONG_SENDER] = "wrong-sender", [COUNTS_TWICE] = "counts-twice",
 	[ACK_ON_RECEIPT] = "ack-on-receipt", [ROW_GOES_EARLY] = "row-goes-early",
+	[ACK_BEFORE_ROW] = "ack-before-row", [TOLD_TWICE] = "told-twice", [TOLD_NEVER] = "told-never",
 };
 static enum breakage broken;
 
@@ -97,6 +105,42 @@ struct pledge *__wrap_pledge_new(actor_id edge, uint32_t slot, uint32_t gen, uin
 	if (broken == ACK_ON_RECEIPT)
 		pledge_drop(&p);
 	return p;
+}
+
+static void let_go_when_asked(void *ctx UNUSED, struct span key UNUSED, void *value)
+{
+	struct custody *c = value;
+
+	if (c->state == ROW_SAVING)
+		pledge_drop(&c->packet.pledge);
+}
+
+uint64_t __real_custody_save_due(struct users *u, struct outbox *out, uint64_t now_ms);
+uint64_t __wrap_custody_save_due(struct users *u, struct outbox *out, uint64_t now_ms);
+uint64_t __wrap_custody_save_due(struct users *u, struct outbox *out, uint64_t now_ms)
+{
+	uint64_t next = __real_custody_save_due(u, out, now_ms);
+
+	if (broken == ACK_BEFORE_ROW)
+		map_each(u->custodies, let_go_when_asked, NULL);
+	return next;
+}
+
+/* --- notices --- */
+
+void __real_desk_send(struct desk *self, struct stanza *s, struct jid *from, struct jid *to, uint32_t flags);
+void __wrap_desk_send(struct desk *self, struct stanza *s, struct jid *from, struct jid *to, uint32_t flags);
+void __wrap_desk_send(struct desk *self, struct stanza *s, struct jid *from, struct jid *to, uint32_t flags)
+{
+	stanza_el event = stanza_child(s, STANZA_TOP, "event", NS_DESK);
+	bool left = event != STANZA_NO_EL && span_is(stanza_attr(s, event, "kind"), "visitor-disconnected");
+
+	if (left && broken == TOLD_TWICE && sim_chance(200))
+		__real_desk_send(self, stanza_ref(s), from, to, flags);
+	if (left && broken == TOLD_NEVER && sim_chance(200))
+		stanza_unref(s);
+	else
+		__real_desk_send(self, s, from, to, flags);
 }
 
 /* --- ways back --- */

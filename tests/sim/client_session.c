@@ -246,10 +246,37 @@ static uint32_t person_of(const char *jid)
 static void on_notice(struct client *c, const char *element, const char *from)
 {
 	bool left = strstr(element, "kind='visitor-disconnected'") != NULL;
+	char id[48] = "", at[40] = "";
+	struct history_entry *e;
 
-	if (left || strstr(element, "kind='visitor-returned'"))
-		history_add(left ? HISTORY_LEFT : HISTORY_RETURNED, c->person, c->session, HISTORY_NONE)->other =
-			person_of(from);
+	if (!left && !strstr(element, "kind='visitor-returned'"))
+		return;
+	if (!scan_attribute(element, "id", id, sizeof(id)) || !scan_attribute(strstr(element, "<event "), "at", at, sizeof(at)))
+		wrong(c, "a notice without id or time", element);
+	e = history_add(left ? HISTORY_LEFT : HISTORY_RETURNED, c->person, c->session, HISTORY_NONE);
+	e->other = person_of(from);
+	e->number = history_hash(at);
+	e->sent = history_hash(id);
+}
+
+/* A seat's roster shows its visitors, in groups that say whether they are here (docs/live-chat-protocol.md, 2). */
+static void on_items(struct client *c, const char *element)
+{
+	char jid[CLIENT_JID_MAX], subscription[16];
+
+	for (const char *item = strstr(element, "<item "); item; item = strstr(item + 1, "<item ")) {
+		enum history_kind kind = HISTORY_SHOWN_HERE;
+		const char *gone = strstr(item, "已离开"), *next = strstr(item + 1, "<item ");
+
+		if (!scan_attribute(item, "jid", jid, sizeof(jid)) || !scan_attribute(item, "subscription", subscription, sizeof(subscription)))
+			continue;
+		if (strcmp(subscription, "remove") == 0)
+			kind = HISTORY_SHOWN_NOT;
+		else if (gone && (!next || gone < next))
+			kind = HISTORY_SHOWN_GONE;
+		if (person_of(jid) != HISTORY_NONE)
+			history_add(kind, c->person, c->session, HISTORY_NONE)->other = person_of(jid);
+	}
 }
 
 static void on_bounce(struct client *c, const char *element)
@@ -312,6 +339,8 @@ static void on_iq(struct client *c, const char *element)
 
 	(void)scan_attribute(element, "type", type, sizeof(type));
 	(void)scan_attribute(element, "id", id, sizeof(id));
+	if (c->class == HISTORY_SEAT && (strcmp(type, "set") == 0 || strcmp(id, "roster") == 0))
+		on_items(c, element);
 	if (strcmp(type, "set") == 0) {
 		char text[160];
 

@@ -71,7 +71,7 @@ uint32_t history_message(uint32_t sender, uint32_t to, bool to_full)
 
 /* --- bodies --- */
 
-static uint64_t hash_of(const char *text)
+uint64_t history_hash(const char *text)
 {
 	uint64_t h = 0xcbf29ce484222325u;
 
@@ -86,7 +86,7 @@ void history_body(uint32_t message, char out[HISTORY_BODY_MAX])
 	int n = snprintf(out, HISTORY_BODY_MAX, "%" PRIx64 "|%s|%u", sim_seed(), history.persons[m->sender].name, m->seq);
 
 	ASSERT(n > 0 && n < HISTORY_BODY_MAX - 18);
-	(void)snprintf(out + n, HISTORY_BODY_MAX - (size_t)n, "|%016" PRIx64, hash_of(out));
+	(void)snprintf(out + n, HISTORY_BODY_MAX - (size_t)n, "|%016" PRIx64, history_hash(out));
 }
 
 uint32_t history_read_body(const char *body, size_t n)

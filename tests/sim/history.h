@@ -19,6 +19,10 @@ enum history_class { HISTORY_USER, HISTORY_VISITOR, HISTORY_SEAT, HISTORY_ROBOT 
 	X(BOUNCE, "gets back as an error") \
 	X(DURABLE, "(the disk has a row with)") \
 	X(HELD, "(at the end the store holds)") \
+	X(SAID, "(the server says that it answers for)") \
+	X(TAKEN, "(the server learns that somebody has)") \
+	X(HANDED, "(the kernel of one who does not acknowledge has)") \
+	X(GIVEN_BACK, "(the server writes the error for)") \
 	X(LOGIN, "begins a session") \
 	X(RESUME, "resumes its session") \
 	X(LOST, "loses its line") \
@@ -29,6 +33,9 @@ enum history_class { HISTORY_USER, HISTORY_VISITOR, HISTORY_SEAT, HISTORY_ROBOT 
 	X(QUIET, "(the last fault is over)") \
 	X(LEFT, "is told that the visitor has left:") \
 	X(RETURNED, "is told that the visitor is back:") \
+	X(SHOWN_HERE, "has in its roster, as one who is here:") \
+	X(SHOWN_GONE, "has in its roster, as one who has left:") \
+	X(SHOWN_NOT, "has no longer in its roster:") \
 	X(WRONG, "sees what must not be:")
 
 enum history_kind {
@@ -43,9 +50,9 @@ struct history_entry {
 	uint32_t who;     /* person; HISTORY_NONE: the server */
 	uint32_t session; /* of that person */
 	uint32_t message; /* HISTORY_NONE: of none */
-	uint32_t other;   /* RECEIVE: whom it came from by its `from`; LEFT, RETURNED: the visitor */
-	uint64_t number;  /* COUNT: h; RECEIVE: the conversation's epoch if a robot was told */
-	uint64_t sent;    /* COUNT: so many */
+	uint32_t other;   /* RECEIVE: whom it came from by its `from`; LEFT, RETURNED, SHOWN: the visitor */
+	uint64_t number;  /* COUNT: h; RECEIVE: the conversation's epoch if a robot was told; LEFT: the leaving (history_hash of its `at`) */
+	uint64_t sent;    /* COUNT: so many; LEFT: the notice (history_hash of its id) */
 	bool acknowledges; /* RECEIVE, LOST: by then the session had got its <enabled/> */
 	const char *text; /* WRONG; owned by the history */
 };
@@ -86,6 +93,8 @@ void history_body(uint32_t message, char out[HISTORY_BODY_MAX]);
 uint32_t history_read_body(const char *body, size_t n);
 /* The first complete body anywhere in these bytes. */
 uint32_t history_find_body(const char *bytes, size_t n);
+
+uint64_t history_hash(const char *text);
 
 /* Adds an entry, stamped now. */
 struct history_entry *history_add(enum history_kind kind, uint32_t who, uint32_t session, uint32_t message);

@@ -298,28 +298,24 @@ static bool h_is_sane(struct view *v)
 	return ok;
 }
 
-/* Nothing is known of what was written to somebody who never acknowledges. */
-static bool has_silent_receivers(const struct history *h, uint32_t message)
-{
-	for (uint32_t who = 0; who < h->person_count; who++)
-		if (is_for(h, message, who) && !h->persons[who].acknowledges)
-			return true;
-	return false;
-}
-
+/* As the server itself did things (trace.h): what it says it answers for is on the disk, or somebody has said that they have it, or it is
+ * in the hands of the kernel of one who never says so, or its sender has it back. */
 static bool acknowledged_after_durable(struct view *v)
 {
-	for (uint32_t m = 0; v->o->durability && m < v->h->message_count; m++) {
-		const struct life *l = &v->lives[m];
+	const unsigned fates = ALL_KINDS(HISTORY_DURABLE, HISTORY_TAKEN, HISTORY_HANDED, HISTORY_GIVEN_BACK);
+	bool *safe = xcalloc(v->h->message_count + 1, sizeof(*safe)), ok = true;
 
-		if (!l->acked || l->bounced || (l->durable && l->durable < l->acked) || (l->received && l->received < l->acked))
+	for (size_t i = 0; v->o->durability && i < v->h->count && ok; i++) {
+		const struct history_entry *e = &v->h->entries[i];
+
+		if (e->message == HISTORY_NONE)
 			continue;
-		/* Or it came before its receiver's <enabled/>: it was out of the server's hands when the kernel had it. */
-		if (has_silent_receivers(v->h, m) || may_be_lost(v, m) || (l->received && !entry(v, l->received)->acknowledges))
-			continue;
-		return broken(v, "I6 durable first", "acknowledged while it was in memory only", m, entry(v, l->acked));
+		safe[e->message] |= (fates & 1u << e->kind) != 0;
+		if (e->kind == HISTORY_SAID && !safe[e->message])
+			ok = broken(v, "I6 durable first", "acknowledged while it was in memory only", e->message, e);
 	}
-	return true;
+	free(safe);
+	return ok;
 }
 
 /* --- I8 --- */
@@ -396,10 +392,82 @@ static bool notices_are_true(struct view *v)
 	return true;
 }
 
+#define REPLAY_US (5 * UINT64_C(1000000)) /* after a line broke old pushes come again */
+
+/* What a seat has been told of one visitor, as far as that is known: nothing is after a crash or when its line broke, until it sees
+ * anew that the visitor is there. */
+struct told {
+	uint64_t since_us; /* of this line */
+	bool known, gone;
+	unsigned times;                  /* since the visitor was there */
+	const struct history_entry *last; /* notice of a leaving, on the present line */
+};
+
+static bool note_told(struct view *v, struct told *t, const struct history_entry *e)
+{
+	const struct history_entry *last = t->last;
+
+	switch (e->kind) {
+	case HISTORY_LEFT:
+		if (last && last->number == e->number)
+			return broken(v, "live-chat I7", "told twice of one leaving", HISTORY_NONE, e);
+		t->times++;
+		t->last = e;
+		return true;
+	case HISTORY_SHOWN_GONE:
+		t->gone = true;
+		return true;
+	case HISTORY_SHOWN_HERE:
+	case HISTORY_SHOWN_NOT:
+		if (t->known && t->gone && t->times == 0)
+			return broken(v, "live-chat I7", "a visitor had left, and its seat was not told", HISTORY_NONE, e);
+		t->known = e->kind == HISTORY_SHOWN_HERE && e->at_us > t->since_us + REPLAY_US;
+		t->gone = false;
+		t->times = 0;
+		return true;
+	default:
+		return true;
+	}
+}
+
+static void forget_told(struct told *t, size_t n, uint64_t now_us)
+{
+	for (size_t i = 0; i < n; i++)
+		t[i] = (struct told){ .since_us = now_us };
+}
+
+/* Each leaving is told to the seat once: that its roster shows who has left says that it was to be told. */
+static bool leavings_are_told_once(struct view *v)
+{
+	const struct history *h = v->h;
+	struct told *all = xcalloc((size_t)h->person_count * h->person_count + 1, sizeof(*all));
+	const unsigned shown = ALL_KINDS(HISTORY_LEFT, HISTORY_SHOWN_HERE, HISTORY_SHOWN_GONE, HISTORY_SHOWN_NOT);
+	bool ok = true;
+
+	for (size_t i = 0; i < h->count && ok; i++) {
+		const struct history_entry *e = &h->entries[i];
+
+		if (e->kind == HISTORY_CRASH)
+			forget_told(all, (size_t)h->person_count * h->person_count, e->at_us);
+		else if (e->who == HISTORY_NONE || h->persons[e->who].class != HISTORY_SEAT)
+			continue;
+		else if (LINE_KINDS & 1u << e->kind)
+			forget_told(&all[(size_t)e->who * h->person_count], h->person_count, e->at_us);
+		else if (shown & 1u << e->kind && e->other != HISTORY_NONE)
+			ok = note_told(v, &all[(size_t)e->who * h->person_count + e->other], e);
+	}
+	for (size_t i = 0; ok && i < (size_t)h->person_count * h->person_count; i++)
+		if (all[i].known && all[i].gone && all[i].times == 0)
+			ok = broken(v, "live-chat I7", "a visitor had left, and its seat was never told", HISTORY_NONE, &h->entries[h->count - 1]);
+	free(all);
+	return ok;
+}
+
 /* The order is that of a reader: what clients saw at once first, then the promises. */
 static rule_f *const rules[] = {
 	nothing_is_wrong, no_invention, no_loss, duplicates_only_at_resumption, first_receipts_in_order, bounced_or_delivered,
 	h_is_sane, acknowledged_after_durable, all_settles_in_time, notices_are_true,
+	leavings_are_told_once,
 };
 
 bool rules_check(const struct history *h, const struct rules_options *o, struct rules_violation *out)

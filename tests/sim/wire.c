@@ -4,6 +4,7 @@
 
 #include "tests/sim/server.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/trace.h"
 
 #define WINDOW 65536u      /* bytes both systems hold for a client that does not read */
 #define STALL_US (30 * SIM_S) /* as sess-man/limits/<who>/output-stall, which no loop measures here */
@@ -17,6 +18,7 @@ struct piece { /* on its way; bytes follow */
 struct wire {
 	struct wire *next;
 	struct conn *conn;                /* NULL: the server has let go */
+	struct trace *trace;
 	const struct wire_client *client; /* NULL: the client has */
 	void *ctx;
 	uint64_t up_us, down_us; /* the last piece of each direction arrives then */
@@ -37,6 +39,7 @@ void wires_begin(uint64_t latency_most_us)
 {
 	net.latency_us = latency_most_us;
 	net.all = NULL;
+	traces_begin();
 }
 
 void wires_end(void)
@@ -48,6 +51,7 @@ void wires_end(void)
 		buf_fini(&w->unread);
 		free(w);
 	}
+	traces_end();
 }
 
 /* --- to the client --- */
@@ -150,6 +154,7 @@ static size_t take_output(void *ctx, struct span bytes)
 		return 0; /* it is dying: nothing gets out */
 	bytes.n = taken;
 	w->in_flight += taken;
+	trace_written(w->trace, bytes);
 	while (bytes.n) {
 		struct piece *p = cut_piece(&bytes);
 
@@ -179,6 +184,7 @@ struct wire *wire_connect(const struct wire_client *client, void *ctx)
 
 	w->client = client;
 	w->ctx = ctx;
+	w->trace = trace_new();
 	w->next = net.all;
 	net.all = w;
 	w->conn = server_connect(&from, &peer, w);
@@ -194,6 +200,7 @@ static void on_arrival(void *ctx, uint64_t arg UNUSED, void *owned)
 
 	if (w->conn && !w->dead) {
 		sim_mix(p->bytes, p->n);
+		trace_arrived(w->trace, (struct span){ p->bytes, p->n });
 		conn_memory_feed(w->conn, (struct span){ p->bytes, p->n });
 	}
 	free(p);
