@@ -167,7 +167,7 @@ class Visitor(Person):
         self.domain = world.robot_domain if robots_only else world.seat_domain
         self.kind = WebSocket if self.draw.random() < 0.15 else Bosh
         self.robots_only, self.owner, self.cookie, self.line, self.second = robots_only, None, None, None, None
-        self.words = asyncio.Event()
+        self.words, self.spams = asyncio.Event(), False
         self.asked, self.answered, self.shown = 0.0, None, 0.0  # shown: when it last heard who its owner is
         self.left = 0
         if chats:
@@ -259,7 +259,9 @@ class Visitor(Person):
                 await line.close()
             clean = line.why == "closed"
             self.cut(line)
-            if not silent and not clean:
+            if line.why == "policy-violation" and self.spams:  # what it has piled up is more than one request may hold
+                self.world.ledger.excused["spam that was shown the door"] += 1
+            elif not silent and not clean:
                 self.world.ledger.fault("%s: its line did not end properly: %s", self.name, line.why)
 
     # -- the visit --------------------------------------------------------------------------------------------------------------
@@ -306,7 +308,7 @@ class Visitor(Person):
 
     async def chat(self):
         world, draw, plan = self.world, self.draw, self.turns()
-        spam = draw.random() < 0.001
+        spam = self.spams = draw.random() < 0.001
         world.ledger.count["chats"] += 1
         world.chatting += 1
         try:
