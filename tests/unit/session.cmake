@@ -1,19 +1,19 @@
-# Rules of rosters and delivery, and the session shards alone: simulated engine, a store in memory, probe actors around
-# (unit/actors/session/world).
-unit_test(xmpp/rules/delivery xmpp)
-unit_test(xmpp/rules/carbon xmpp)
-unit_test(xmpp/rules/roster xmpp)
-unit_test(xmpp/rules/roster_list xmpp)
+# Pure rules, and the session shards alone: simulated engine, a store in memory, probe actors around (unit/actors/session/world).
+# Each file of the two folders is a test; it needs no line here.
+file(GLOB rules RELATIVE ${CMAKE_CURRENT_LIST_DIR} CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/xmpp/rules/*.c)
+foreach(file ${rules})
+	string(REPLACE .c "" name ${file})
+	unit_test(${name} xmpp)
+endforeach()
 add_library(session_world STATIC ${CMAKE_CURRENT_LIST_DIR}/actors/session/world.c)
 target_link_libraries(session_world PUBLIC actors PkgConfig::CMOCKA)
-foreach(test shard user custody resent pipeline sanitise messages offline iq roster subscription presence desk order limits kept)
-foreach(test shard user custody resent pipeline sanitise messages offline iq roster subscription presence desk order limits
-	carbons)
-foreach(test shard user custody resent pipeline sanitise messages offline iq roster subscription presence desk order limits kept last)
-	unit_test(actors/session/${test} session_world)
+file(GLOB tests RELATIVE ${CMAKE_CURRENT_LIST_DIR} CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/actors/session/*.c)
+list(REMOVE_ITEM tests actors/session/world.c)
+foreach(file ${tests})
+	string(REPLACE .c "" name ${file})
+	unit_test(${name} session_world)
 endforeach()
-# counts what is asked of the heap, and the bodies that are made
-unit_test(actors/session/fanout session_world)
+# fanout counts what is asked of the heap, and the bodies that are made
 foreach(function xmalloc xcalloc xrealloc builder_finish)
 	target_link_options(actors_session_fanout PRIVATE -Wl,--wrap=${function})
 endforeach()
