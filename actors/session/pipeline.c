@@ -13,29 +13,46 @@ const struct xep *const pipeline_all[] = {
 };
 const unsigned pipeline_all_count = ARRAY_LEN(pipeline_all);
 
-static void list_phase(struct pipeline *l, enum phase phase, unsigned *n, xep_phase_f *function)
+struct phase_row { /* what a plugin has for one phase */
+	xep_phase_f *function;
+	uint8_t on;
+};
+
+static void phases_of(const struct xep *x, struct phase_row out[PHASES])
 {
-	if (function)
-		l->phases[phase][(*n)++] = function;
-	l->phases[phase][*n] = NULL;
+	out[PHASE_GATE] = (struct phase_row){ x->gate, x->gate_on };
+	out[PHASE_HANDLE] = (struct phase_row){ x->handle, x->handle_on };
+	out[PHASE_TAP] = (struct phase_row){ x->tap, x->tap_on };
+	out[PHASE_UNDELIVERED] = (struct phase_row){ x->undelivered, x->undelivered_on };
+	out[PHASE_OTHERWISE] = (struct phase_row){ x->otherwise, 0 };
+}
+
+static void add_function(xep_phase_f **list, xep_phase_f *function)
+{
+	while (*list)
+		list++;
+	*list = function;
+}
+
+static void load(struct pipeline *l, const struct xep *x)
+{
+	struct phase_row rows[PHASES];
+
+	ASSERT(l->count < PIPELINE_XEPS_MAX);
+	l->loaded[l->count++] = x;
+	phases_of(x, rows);
+	for (unsigned phase = 0; phase < PHASES; phase++)
+		for (unsigned passing = 0; rows[phase].function && passing < PIPELINE_PASSING; passing++)
+			if (rows[phase].on == 0 || (rows[phase].on & 1u << passing))
+				add_function(l->phases[phase][passing], rows[phase].function);
 }
 
 void pipeline_init(struct pipeline *l, const struct config *conf)
 {
-	unsigned n[PHASES] = { 0 };
-
 	*l = (struct pipeline){ 0 };
-	for (unsigned i = 0; i < pipeline_all_count; i++) {
-		if (!conf->plugins[pipeline_all[i]->plugin])
-			continue;
-		ASSERT(l->count < PIPELINE_XEPS_MAX);
-		l->loaded[l->count++] = pipeline_all[i];
-		list_phase(l, PHASE_GATE, &n[PHASE_GATE], pipeline_all[i]->gate);
-		list_phase(l, PHASE_HANDLE, &n[PHASE_HANDLE], pipeline_all[i]->handle);
-		list_phase(l, PHASE_TAP, &n[PHASE_TAP], pipeline_all[i]->tap);
-		list_phase(l, PHASE_UNDELIVERED, &n[PHASE_UNDELIVERED], pipeline_all[i]->undelivered);
-		list_phase(l, PHASE_OTHERWISE, &n[PHASE_OTHERWISE], pipeline_all[i]->otherwise);
-	}
+	for (unsigned i = 0; i < pipeline_all_count; i++)
+		if (conf->plugins[pipeline_all[i]->plugin])
+			load(l, pipeline_all[i]);
 }
 
 /* --- facts --- */
@@ -178,7 +195,9 @@ bool passage_is(const struct passage *p, enum direction d, enum stanza_kind kind
 
 static enum xep_verdict run_phase(struct passage *p, enum phase phase)
 {
-	for (xep_phase_f *const *f = p->pipeline->phases[phase]; *f; f++) {
+	unsigned passing = (p->direction == INBOUND ? 4 : 0) + (unsigned)stanza_kind(p->packet.stanza);
+
+	for (xep_phase_f *const *f = p->pipeline->phases[phase][passing]; *f; f++) {
 		enum xep_verdict v = (*f)(p);
 
 		if (v != XEP_PASS && phase != PHASE_TAP)

@@ -5,13 +5,16 @@
 
 #define PIPELINE_XEPS_MAX 64u
 
+#define PIPELINE_PASSING 8u
+
 enum phase { PHASE_GATE, PHASE_HANDLE, PHASE_TAP, PHASE_UNDELIVERED, PHASE_OTHERWISE, PHASES };
 
 struct pipeline {
 	const struct xep *loaded[PIPELINE_XEPS_MAX];
 	unsigned count;
-	/* of the loaded ones, those that have a function for the phase; each list ends with NULL */
-	xep_phase_f *phases[PHASES][PIPELINE_XEPS_MAX + 1];
+	/* of the loaded ones, those that have a function for the phase, by what passes: the number of its bit (XEP_OUT, XEP_IN).
+	 * Each list ends with NULL. */
+	xep_phase_f *phases[PHASES][PIPELINE_PASSING][PIPELINE_XEPS_MAX + 1];
 };
 
 /* All descriptors, in the order of running. */

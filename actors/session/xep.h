@@ -58,6 +58,11 @@ struct xep_claim { /* an iq get or set to the account or the server that this pl
 	xep_phase_f *answer;   /* must take it */
 };
 
+/* What a phase of a plugin is for: bits of direction and kind. It is not even called for the rest. */
+#define XEP_OUT(kind) (1u << (kind))
+#define XEP_IN(kind) (1u << (4 + (kind)))
+#define XEP_BOTH(kind) (XEP_OUT(kind) | XEP_IN(kind))
+
 struct xep {
 	enum config_plugin plugin;
 	const char *const *features;         /* for disco#info of the domain; NULL-terminated, may be NULL */
@@ -71,6 +76,7 @@ struct xep {
 	xep_phase_f *tap;         /* looks at what was taken or kept; the verdict is ignored */
 	xep_phase_f *undelivered; /* inbound, nobody took it */
 	xep_phase_f *otherwise;   /* last: forward it or answer it */
+	uint8_t gate_on, handle_on, tap_on, undelivered_on; /* what each is for; 0 = everything */
 	void (*opened)(struct passage *p); /* p->session was bound */
 	void (*closed)(struct passage *p, enum close_reason reason); /* p->session ended, out of the user's list */
 };

@@ -117,7 +117,10 @@ const struct xep xep_amp = {
 	.plugin = CONFIG_PLUGIN_amp,
 	.features = features,
 	.handle = handle,
+	.handle_on = XEP_IN(STANZA_MESSAGE),
 	.undelivered = undelivered,
+	.undelivered_on = XEP_IN(STANZA_MESSAGE),
 	.tap = tap,
+	.tap_on = XEP_OUT(STANZA_PRESENCE),
 	.closed = closed,
 };

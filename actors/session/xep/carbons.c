@@ -104,4 +104,5 @@ const struct xep xep_carbons = {
 	.claims = claims,
 	.claim_count = ARRAY_LEN(claims),
 	.tap = tap,
+	.tap_on = XEP_BOTH(STANZA_MESSAGE),
 };

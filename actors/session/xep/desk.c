@@ -68,4 +68,10 @@ static enum xep_verdict tap(struct passage *p)
 	return XEP_PASS;
 }
 
-const struct xep xep_desk = { .plugin = CONFIG_PLUGIN_desk, .gate = gate, .tap = tap };
+const struct xep xep_desk = {
+	.plugin = CONFIG_PLUGIN_desk,
+	.gate = gate,
+	.gate_on = XEP_OUT(STANZA_MESSAGE) | XEP_OUT(STANZA_PRESENCE) | XEP_OUT(STANZA_IQ),
+	.tap = tap,
+	.tap_on = XEP_OUT(STANZA_PRESENCE),
+};

@@ -145,4 +145,5 @@ const struct xep xep_disco = {
 	.claims = claims,
 	.claim_count = ARRAY_LEN(claims),
 	.handle = handle,
+	.handle_on = XEP_IN(STANZA_IQ),
 };

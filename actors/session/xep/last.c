@@ -145,6 +145,8 @@ const struct xep xep_last = {
 	.claims = claims,
 	.claim_count = ARRAY_LEN(claims),
 	.handle = handle,
+	.handle_on = XEP_IN(STANZA_IQ),
 	.tap = tap,
+	.tap_on = XEP_OUT(STANZA_PRESENCE),
 	.closed = closed,
 };

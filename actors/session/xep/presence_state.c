@@ -190,4 +190,9 @@ static void closed(struct passage *p, enum close_reason reason UNUSED)
 	stanza_unref(b.stanza);
 }
 
-const struct xep xep_presence_state = { .plugin = CONFIG_PLUGIN_presence_state, .handle = handle, .closed = closed };
+const struct xep xep_presence_state = {
+	.plugin = CONFIG_PLUGIN_presence_state,
+	.handle = handle,
+	.handle_on = XEP_BOTH(STANZA_PRESENCE),
+	.closed = closed,
+};

@@ -195,4 +195,8 @@ static enum xep_verdict handle(struct passage *p)
 	return p->direction == OUTBOUND && !p->packet.to && type == STANZA_TYPE_NONE ? own_presence(p) : XEP_PASS;
 }
 
-const struct xep xep_presence_subscription = { .plugin = CONFIG_PLUGIN_presence_subscription, .handle = handle };
+const struct xep xep_presence_subscription = {
+	.plugin = CONFIG_PLUGIN_presence_subscription,
+	.handle = handle,
+	.handle_on = XEP_BOTH(STANZA_PRESENCE),
+};
