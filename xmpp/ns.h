@@ -35,6 +35,7 @@
 #define NS_MAM "urn:xmpp:mam:2"
 #define NS_PRIVATE "jabber:iq:private"
 #define NS_BLOCKING "urn:xmpp:blocking"
+#define NS_BLOCKING_ERRORS "urn:xmpp:blocking:errors"
 #define NS_PRIVACY "jabber:iq:privacy"
 #define NS_LAST "jabber:iq:last"
 #define NS_VCARD "vcard-temp"

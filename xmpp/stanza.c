@@ -277,6 +277,20 @@ struct stanza *stanza_make_error(struct builder *b, const struct stanza *origina
 	return builder_finish(b);
 }
 
+struct stanza *stanza_make_blocked(struct builder *b, const struct stanza *original, struct span from, struct span to)
+{
+	if (!has_answer(original))
+		return NULL;
+	open_error_reply(b, original, from, to);
+	if (stanza_is_echoed(original))
+		builder_copy_children(b, original, STANZA_TOP);
+	open_error(b, STANZA_ERROR_NOT_ACCEPTABLE, stanza_error_type(STANZA_ERROR_NOT_ACCEPTABLE));
+	builder_leaf(b, "blocked", NS_BLOCKING_ERRORS, SPAN_NONE);
+	builder_close(b);
+	builder_close(b);
+	return builder_finish(b);
+}
+
 struct stanza *stanza_make_too_big(struct builder *b, const struct stanza *original, struct span from, struct span to,
 				   uint32_t limit)
 {

@@ -113,6 +113,8 @@ bool stanza_is_echoed(const struct stanza *s);
  * errors are never answered. `text` may be NULL. */
 struct stanza *stanza_make_error(struct builder *b, const struct stanza *original, struct span from, struct span to,
 				 enum stanza_error condition, const char *text);
+/* The same with not-acceptable and <blocked/>: the sender itself has blocked whom it writes to (XEP-0191 3.3). */
+struct stanza *stanza_make_blocked(struct builder *b, const struct stanza *original, struct span from, struct span to);
 /* The reply to a stanza of more than `limit` bytes (RFC 6120 13.12, XEP-0205): policy-violation and stanza-too-big, nothing of
  * the original. NULL as above. */
 struct stanza *stanza_make_too_big(struct builder *b, const struct stanza *original, struct span from, struct span to,
