@@ -8,8 +8,14 @@
 #include "runtime/log.h"
 #include "runtime/metric.h"
 
+#define AGAIN_MS 1000u
+#define AGAIN_MAX 100000u /* some 20 MB; beyond it a row is deleted when it was given out once more */
+
 struct store_actor {
 	struct store *store;
+	actor_id self;
+	bool stopping;
+	size_t again; /* deletions that wait to be tried again */
 	struct store_request **batch;
 	size_t count, size;
 };
@@ -79,6 +85,11 @@ static bool is_write(enum store_op op)
 	       op == STORE_OP_LOG_APPEND || op == STORE_OP_LOG_DELETE_UPTO || op == STORE_OP_LOG_DELETE_ONE;
 }
 
+static bool is_failure(enum status st)
+{
+	return st != STATUS_OK && st != STATUS_NOT_FOUND && st != STATUS_LIMIT;
+}
+
 static void complain(const struct store_request *r, enum status st)
 {
 	metric_inc(METRIC_store_failures);
@@ -92,16 +103,21 @@ static void on_store_request(struct store_actor *self, struct store_request *r)
 		self->batch = xrealloc(self->batch, self->size * sizeof(struct store_request *));
 	}
 	self->batch[self->count++] = r;
+	self->again -= r->again;
 	actor_keep(&r->m);
 }
 
 MSG_RECEIVE(store, struct store_actor, STORE_PROTOCOL)
 
+static bool is_quiet_deletion(const struct store_request *r)
+{
+	return !r->reply && (r->op == STORE_OP_LOG_DELETE_ONE || r->op == STORE_OP_LOG_DELETE_UPTO);
+}
+
 /* Nobody waits to hear of such a deletion: when a power cut undoes it, what was deleted is given out once more. */
 static bool is_relaxed(const struct store_request *r)
 {
-	return r->relaxed || !is_write(r->op) ||
-	       (!r->reply && (r->op == STORE_OP_LOG_DELETE_ONE || r->op == STORE_OP_LOG_DELETE_UPTO));
+	return r->relaxed || !is_write(r->op) || is_quiet_deletion(r);
 }
 
 /* A batch of reads takes no lock on the file; one in which nothing needs it is not synced. */
@@ -128,7 +144,7 @@ static void run(struct store_actor *self, struct store_request *r, enum status b
 	r->status = write ? begun : STATUS_OK;
 	if (r->status == STATUS_OK)
 		r->status = execute(self->store, r);
-	if (r->status != STATUS_OK && r->status != STATUS_NOT_FOUND && r->status != STATUS_LIMIT)
+	if (is_failure(r->status) && !r->again)
 		complain(r, r->status);
 }
 
@@ -156,6 +172,17 @@ static void send_home(struct store_request *r)
 	actor_send_msg(to, &m);
 }
 
+/* True: it comes back. */
+static bool try_again(struct store_actor *self, struct store_request *r)
+{
+	if (!is_quiet_deletion(r) || !is_failure(r->status) || self->stopping || self->again >= AGAIN_MAX)
+		return false;
+	r->again = true;
+	self->again++;
+	actor_send_after(self->self, &r, AGAIN_MS);
+	return true;
+}
+
 static void end_batch(void *state)
 {
 	struct store_actor *self = state;
@@ -173,15 +200,22 @@ static void end_batch(void *state)
 			r->status = done;
 			metric_inc(METRIC_store_failures);
 		}
-		send_home(r);
+		if (!try_again(self, r))
+			send_home(r);
 	}
 	self->count = 0;
+}
+
+static void start(void *state, actor_id id)
+{
+	((struct store_actor *)state)->self = id;
 }
 
 static void stop(void *state)
 {
 	struct store_actor *self = state;
 
+	self->stopping = true;
 	end_batch(self); /* whatever is still open */
 	store_close(self->store);
 	free(self->batch);
@@ -192,6 +226,7 @@ static const struct behaviour behaviour = {
 	.name = "store",
 	.placement = ACTOR_THREADED,
 	.receive = store_receive,
+	.on_start = start,
 	.on_stop = stop,
 	.on_batch_end = end_batch,
 };

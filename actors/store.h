@@ -2,7 +2,9 @@
 /* The store actor: a thread that owns the writing handle. It drains its mailbox, runs the whole batch as one
  * transaction and only then sends the answers home (group commit). One request struct serves all operations and comes
  * back to its sender under the kind named in `reply` (a row of the sender's own protocol using struct store_request).
- * A failed commit answers every request of the batch with its status. */
+ * A failed commit answers every request of the batch with its status. Deletions from logs that nobody waits for are tried again until
+ * the store takes them, for what they leave behind would be given out once more; row numbers are never used twice, so late is as good
+ * as in time. */
 #include "runtime/actor/actor.h"
 #include "runtime/mem/buf.h"
 #include "storage/store.h"
@@ -35,6 +37,7 @@ struct store_request {
 			       with this tag (0 = no limit); COUNT answers in seq */
 	uint64_t bytes;     /* READ: no further row once the rows have so many bytes (0 = no limit) */
 	uint64_t total;     /* APPEND: the same for all rows of owner */
+	bool again;         /* the store actor's own: failed before */
 	bool relaxed;       /* survives the death of the process, but need not survive a power cut (D1) */
 	/* answer */
 	enum status status;

@@ -307,6 +307,43 @@ static void a_failed_commit_is_every_writers_answer(void **state)
 	world_lower(&w);
 }
 
+/* What is left behind by a deletion that failed would be given out once more. */
+static void a_deletion_nobody_waits_for_is_tried_again(void **state)
+{
+	struct world w;
+	struct store_request *r;
+	uint64_t seq, count = 0;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	world_raise(&w, 7);
+	(void)answer_to(&w, make(STORE_OP_LOG_APPEND, STORE_OFFLINE, "a", "t", "kept"));
+	seq = answer_to(&w, make(STORE_OP_LOG_APPEND, STORE_OFFLINE, "a", "t", "given out"))->seq;
+	r = make(STORE_OP_LOG_DELETE_ONE, STORE_OFFLINE, "a", NULL, NULL);
+	r->reply = NULL;
+	r->seq = seq;
+	ask(&w, r);
+	limit_files(1);
+	engine_sim_run(0);
+	engine_sim_run(1000); /* the second time it fails too */
+	limit_files(RLIM_INFINITY);
+	assert_int_equal(store_log_count(w.probe.reader, STORE_OFFLINE, SPAN_LIT("a"), &count), STATUS_OK);
+	assert_int_equal(count, 2);
+	engine_sim_run(1000);
+	assert_int_equal(store_log_count(w.probe.reader, STORE_OFFLINE, SPAN_LIT("a"), &count), STATUS_OK);
+	assert_int_equal(count, 1);
+	/* and once more, with the server's end in between: no word is lost over it, nor memory */
+	r = make(STORE_OP_LOG_DELETE_UPTO, STORE_OFFLINE, "a", NULL, NULL);
+	r->reply = NULL;
+	r->seq = seq;
+	ask(&w, r);
+	limit_files(1);
+	engine_sim_run(0);
+	world_stop(&w);
+	limit_files(RLIM_INFINITY);
+	remove_files(&w);
+}
+
 static void a_request_without_reply_is_done_and_freed(void **state)
 {
 	struct world w;
@@ -387,6 +424,7 @@ int main(void)
 		cmocka_unit_test(answers_come_in_order_after_their_commit),
 		cmocka_unit_test(a_refused_request_leaves_its_neighbours_alone),
 		cmocka_unit_test(a_failed_commit_is_every_writers_answer),
+		cmocka_unit_test(a_deletion_nobody_waits_for_is_tried_again),
 		cmocka_unit_test(a_request_without_reply_is_done_and_freed),
 		cmocka_unit_test(a_waiting_packet_is_carried_home),
 		cmocka_unit_test(what_waits_when_the_engine_stops_is_kept),
