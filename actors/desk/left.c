@@ -135,14 +135,17 @@ static void on_written(struct desk *self, struct store_request *r)
 
 /* --- reading, at start --- */
 
-static void read_from(struct desk *self, struct span domain, uint64_t after)
+static void read_from(struct desk *self, struct span domain, uint64_t after, uint64_t delay_ms)
 {
 	struct store_request *r = store_request_new(STORE_OP_LOG_READ, STORE_DESK_LEFT, domain, SPAN_NONE,
 						    &desk_stored_kind);
 
 	r->seq = after;
 	r->limit = ROWS_AT_ONCE;
-	actor_send(self->server->store, &r);
+	if (delay_ms)
+		actor_send_after(self->server->store, &r, delay_ms);
+	else
+		actor_send(self->server->store, &r);
 }
 
 void left_load(struct desk *self)
@@ -150,7 +153,7 @@ void left_load(struct desk *self)
 	const struct config *conf = self->server->conf;
 
 	for (size_t i = 0; i < conf->vhost_count; i++)
-		read_from(self, span_of(conf->vhosts[i].name), 0);
+		read_from(self, span_of(conf->vhosts[i].name), 0, 0);
 }
 
 static void load_row(struct desk *self, struct xml_pool *pool, const struct store_row *row)
@@ -195,7 +198,9 @@ static void on_read(struct desk *self, struct store_request *r)
 	struct xml_pool *pool;
 
 	if (r->status != STATUS_OK) {
-		LOG_ERROR("desk", "left messages of %s cannot be read: %s", r->owner, status_text(r->status));
+		LOG_ERROR("desk", "left messages of %s cannot be read, trying again in %u s: %s", r->owner, DESK_READ_AGAIN_MS / 1000,
+			  status_text(r->status));
+		read_from(self, span_of(r->owner), r->seq, DESK_READ_AGAIN_MS);
 		return;
 	}
 	if (r->row_count == 0)
@@ -205,7 +210,7 @@ static void on_read(struct desk *self, struct store_request *r)
 		load_row(self, pool, &r->rows[i]);
 	xml_pool_free(pool);
 	if (r->row_count >= ROWS_AT_ONCE)
-		read_from(self, span_of(r->owner), r->rows[r->row_count - 1].seq);
+		read_from(self, span_of(r->owner), r->rows[r->row_count - 1].seq, 0);
 }
 
 void left_on_stored(struct desk *self, struct store_request *r)

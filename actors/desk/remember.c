@@ -50,13 +50,17 @@ void remember_not(struct desk *self, struct conversation *c)
 
 /* --- after a restart --- */
 
+static struct store_request *read_all(struct span domain)
+{
+	return store_request_new(STORE_OP_MAP_ALL, STORE_DESK_CONVERSATION, domain, SPAN_NONE, &desk_stored_kind);
+}
+
 void remember_load(struct desk *self)
 {
 	const struct config *conf = self->server->conf;
 
 	for (size_t i = 0; i < conf->vhost_count; i++) {
-		struct store_request *r = store_request_new(STORE_OP_MAP_ALL, STORE_DESK_CONVERSATION, span_of(conf->vhosts[i].name),
-							    SPAN_NONE, &desk_stored_kind);
+		struct store_request *r = read_all(span_of(conf->vhosts[i].name));
 
 		actor_send(self->server->store, &r);
 	}
@@ -153,7 +157,11 @@ static void restore(struct desk *self, struct jid *visitor, const struct memory 
 void remember_on_read(struct desk *self, struct store_request *r)
 {
 	if (r->status != STATUS_OK && r->status != STATUS_NOT_FOUND) {
-		LOG_ERROR("desk", "conversations of %s cannot be read: %s", r->owner, status_text(r->status));
+		struct store_request *again = read_all(span_of(r->owner));
+
+		LOG_ERROR("desk", "conversations of %s cannot be read, trying again in %u s: %s", r->owner, DESK_READ_AGAIN_MS / 1000,
+			  status_text(r->status));
+		actor_send_after(self->server->store, &again, DESK_READ_AGAIN_MS);
 		return;
 	}
 	for (size_t i = 0; i < r->row_count; i++) {

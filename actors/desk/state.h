@@ -7,6 +7,8 @@
 #include "actors/desk/ticker.h"
 #include "runtime/mem/map.h"
 
+#define DESK_READ_AGAIN_MS 5000u /* what a former run left behind and the store could not read */
+
 struct host { /* one tenant */
 	struct jid *desk, *face; /* the desk's own addresses */
 	unsigned taking;         /* seats that are here and take new visitors, full or not */

@@ -239,9 +239,18 @@ static void plan(sim_event_f *happen, unsigned at_most, uint64_t arg)
 
 /* --- the server --- */
 
+static void on_readable(void *ctx UNUSED, uint64_t arg UNUSED, void *owned UNUSED)
+{
+	sim_store_unreadable(false);
+}
+
 static void server_changed(bool up)
 {
 	play.crashes += !up;
+	if (up && play.busy && sim_chance(300)) { /* in the moment when the desk asks for what it had */
+		sim_store_unreadable(true);
+		sim_after(sim_draw(15 * SIM_S), on_readable, NULL, 0);
+	}
 	history_add(up ? HISTORY_START : HISTORY_CRASH, HISTORY_NONE, 0, HISTORY_NONE);
 }
 
@@ -419,6 +428,7 @@ static void come_to_rest(void)
 	play.busy = false;
 	sim_store_die_at_write(0, false);
 	sim_store_fail(0);
+	sim_store_unreadable(false);
 	all_come();
 	sim_run_until(sim_now() + 10 * SIM_S); /* faults that had begun are over */
 	history_add(HISTORY_QUIET, HISTORY_NONE, 0, HISTORY_NONE);

@@ -28,7 +28,7 @@ static struct {
 	uint64_t numbers, seqs;
 	struct undo *undo; /* of all that is not durable; from `transaction` on that of the open transaction */
 	size_t undo_count, undo_room, transaction;
-	bool open, dead;
+	bool open, dead, unreadable;
 	unsigned fail_permille, die_in;
 	bool die_after_commit, die_soon;
 	uint64_t slow_us, synced_us;
@@ -262,11 +262,18 @@ static enum status disk_map_delete(void *db UNUSED, enum store_collection c, str
 	return written(remove_rows(c, owner, &key, 0, UINT64_MAX));
 }
 
+static bool is_unreadable(enum store_collection c)
+{
+	return disk.unreadable && (c == STORE_DESK_LEFT || c == STORE_DESK_CONVERSATION);
+}
+
 /* In the order of the keys: the next one after the last shown is looked for each time. */
 static enum status disk_map_each(void *db UNUSED, enum store_collection c, struct span owner, store_pair_f *visit, void *ctx)
 {
 	const struct row *last = NULL, *next;
 
+	if (is_unreadable(c))
+		return STATUS_IO;
 	do {
 		next = NULL;
 		LIST_EACH(it, &disk.rows) {
@@ -295,6 +302,8 @@ static enum status disk_log_read(void *db UNUSED, enum store_collection c, struc
 {
 	uint64_t seen = 0;
 
+	if (is_unreadable(c))
+		return STATUS_IO;
 	LIST_EACH(it, &disk.rows) {
 		struct row *r = CONTAINER_OF(it, struct row, link);
 		struct store_log_row shown = { r->seq, r->time_us, span_of(r->key), buf_span(&r->value) };
@@ -398,6 +407,11 @@ void sim_store_sync(void)
 void sim_store_fail(unsigned permille)
 {
 	disk.fail_permille = permille;
+}
+
+void sim_store_unreadable(bool on)
+{
+	disk.unreadable = on;
 }
 
 void sim_store_slow(uint64_t most_us)

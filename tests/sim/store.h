@@ -16,6 +16,7 @@ void sim_store_end(void);
 void sim_store_sync(void); /* all there is now is durable */
 /* What the disk does from now on. */
 void sim_store_fail(unsigned permille); /* of commits: refused with STATUS_FULL, nothing of it has happened */
+void sim_store_unreadable(bool on); /* what the desk keeps cannot be read: STATUS_IO */
 void sim_store_slow(uint64_t most_us);  /* a commit takes up to this */
 /* The server dies at the n-th write from now: in the middle of its transaction, or right after its commit. */
 void sim_store_die_at_write(unsigned n, bool after_commit);
