@@ -231,12 +231,13 @@ class Ledger:
         within the hold."""
         begin, end, grace, owner = absence
         moment, sessions = begin + grace, self.sessions[owner]
-        if any(s.begin < moment - 1 and (s.end is None or s.end > moment + AROUND) for s in sessions):
+        if any(s.begin < (begin if self.is_robot(owner) else moment - 1) and (s.end is None or s.end > moment + AROUND) for s in sessions):
             return False
         gone = max((s.end for s in sessions if s.end is not None and s.end <= moment + AROUND), default=moment)
         back = min((s.begin for s in sessions if s.begin > gone), default=float("inf"))
         broke_then = gone >= moment - 1      # the notice may have been written to the line that broke
-        return broke_then or back - gone > self.hold - AROUND or (end is not None and end < back + 1)
+        gave_up = self.is_robot(owner) and gone >= begin - 1  # a robot has no hold
+        return broke_then or gave_up or back - gone > self.hold - AROUND or (end is not None and end < back + 1)
 
 
 def percentile(values, share):

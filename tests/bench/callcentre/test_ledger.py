@@ -211,6 +211,12 @@ class LedgerTest(unittest.TestCase):
         self.leave(at=60)
         self.right()
 
+    def test_a_robot_whose_line_breaks_before_the_notice_may_miss_it(self):
+        self.ledger.is_robot = lambda name: name == AGENTS[0]
+        self.get(self.alice, self.say())
+        self.away(gone=15, back=17)
+        self.right()
+
     def test_a_robot_is_told_of_those_who_said_something_only(self):
         self.ledger.is_robot = lambda name: name == AGENTS[0]
         self.leave()
