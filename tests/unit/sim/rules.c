@@ -234,23 +234,27 @@ static void h_rises_and_never_beyond_what_was_sent(void **state)
 	assert_broken("I6");
 }
 
-static void with_durability_the_row_comes_before_the_promise(void **state)
+static void with_durability_safety_comes_before_the_word(void **state)
 {
-	uint32_t m = sent(ann, ben);
+	static const enum history_kind safe[] = { HISTORY_DURABLE, HISTORY_TAKEN, HISTORY_HANDED, HISTORY_GIVEN_BACK };
+	uint32_t m;
 
 	(void)state;
 	options.durability = true;
-	then(HISTORY_DURABLE, HISTORY_NONE, m);
-	then(HISTORY_SAID, ann, m);
-	then(HISTORY_ACK, ann, m);
-	then(HISTORY_RECEIVE, ben, m);
+	for (size_t i = 0; i < ARRAY_LEN(safe); i++) {
+		m = sent(ann, ben);
+		then(safe[i], HISTORY_NONE, m);
+		then(HISTORY_SAID, HISTORY_NONE, m);
+		then(HISTORY_RECEIVE, ben, m);
+	}
 	assert_kept();
 	m = sent(ann, ben);
-	then(HISTORY_SAID, ann, m);
-	then(HISTORY_ACK, ann, m);
+	then(HISTORY_RECEIVE, ben, m); /* he has it, and the server does not know that yet */
+	then(HISTORY_SAID, HISTORY_NONE, m);
 	then(HISTORY_DURABLE, HISTORY_NONE, m);
-	then(HISTORY_RECEIVE, ben, m);
 	assert_broken("I6");
+	options.durability = false;
+	assert_kept();
 }
 
 static void what_is_late_is_found(void **state)
@@ -281,6 +285,68 @@ static void a_notice_of_leaving_needs_a_leaving(void **state)
 	then(HISTORY_LEFT, sam, HISTORY_NONE)->other = vera;
 	assert_kept();
 	then(HISTORY_LEFT, sam, HISTORY_NONE)->other = vera;
+	assert_broken("live-chat I7");
+}
+
+static struct history_entry *about_vera(enum history_kind kind)
+{
+	struct history_entry *e = then(kind, sam, HISTORY_NONE);
+
+	e->other = vera;
+	return e;
+}
+
+/* She leaves, as his roster shows after six seconds, and comes back; `notices` of the same leaving in between. */
+static void comes_and_goes(unsigned notices)
+{
+	clock_us += 6 * S;
+	about_vera(HISTORY_SHOWN_HERE);
+	then(HISTORY_CLOSE, vera, HISTORY_NONE);
+	for (unsigned i = 0; i < notices; i++)
+		about_vera(HISTORY_LEFT)->number = clock_us / (100 * S);
+	about_vera(HISTORY_SHOWN_GONE);
+	then(HISTORY_LOGIN, vera, HISTORY_NONE);
+	about_vera(HISTORY_SHOWN_HERE);
+}
+
+static void a_seat_is_told_of_each_leaving(void **state)
+{
+	(void)state;
+	comes_and_goes(1);
+	assert_kept();
+	clock_us += 100 * S;
+	comes_and_goes(0);
+	assert_broken("live-chat I7");
+	then(HISTORY_LOST, sam, HISTORY_NONE);
+	assert_broken("live-chat I7");
+}
+
+static void a_seat_that_lost_its_line_may_miss_it(void **state)
+{
+	(void)state;
+	about_vera(HISTORY_SHOWN_HERE);
+	then(HISTORY_LOST, sam, HISTORY_NONE);
+	then(HISTORY_RESUME, sam, HISTORY_NONE);
+	about_vera(HISTORY_SHOWN_GONE);
+	about_vera(HISTORY_SHOWN_HERE);
+	assert_kept();
+}
+
+static void a_leaving_is_not_told_twice(void **state)
+{
+	(void)state;
+	then(HISTORY_CLOSE, vera, HISTORY_NONE); /* two leavings, so that only the second notice of one is wrong */
+	comes_and_goes(2);
+	assert_broken("live-chat I7");
+}
+
+static void a_leaving_not_told_to_the_end_is_found(void **state)
+{
+	(void)state;
+	clock_us += 6 * S;
+	about_vera(HISTORY_SHOWN_HERE);
+	then(HISTORY_CLOSE, vera, HISTORY_NONE);
+	about_vera(HISTORY_SHOWN_GONE);
 	assert_broken("live-chat I7");
 }
 
@@ -321,10 +387,14 @@ int main(void)
 		T(returned_and_received_is_one_too_many),
 		T(returned_after_a_broken_line_is_a_doubt),
 		T(h_rises_and_never_beyond_what_was_sent),
-		T(with_durability_the_row_comes_before_the_promise),
+		T(with_durability_safety_comes_before_the_word),
 		T(what_is_late_is_found),
 		T(who_was_away_gets_it_when_he_is_back),
 		T(a_notice_of_leaving_needs_a_leaving),
+		T(a_seat_is_told_of_each_leaving),
+		T(a_seat_that_lost_its_line_may_miss_it),
+		T(a_leaving_is_not_told_twice),
+		T(a_leaving_not_told_to_the_end_is_found),
 		T(what_clients_saw_is_reported_as_it_is),
 		T(bodies_prove_themselves),
 	};
