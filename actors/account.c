@@ -15,24 +15,124 @@
 #define NOT_SERVED "this domain is not served; add it to --virt-hosts"
 #define REMOVAL_KEPT_US (3600 * UINT64_C(1000000))
 
-enum status account_set(struct store *s, const struct jid *user, struct span password, uint32_t iterations)
+/* The keys of a password, as they are stored; slow by design. The caller wipes them. False: it may not be used. */
+static bool make_keys(struct span password, uint32_t iterations, struct buf *keys)
 {
 	uint8_t salts[CREDENTIAL_HASHES][CREDENTIAL_SALT];
 	char prepared[JID_PART_MAX + 1];
 	struct credential c;
-	struct buf text = BUF_INIT;
-	enum status st;
 
-	if (!jid_saslprep(password, prepared))
-		return STATUS_INVALID;
+	if (span_empty(password) || !jid_saslprep(password, prepared) || !*prepared)
+		return false;
 	outside_random(salts, sizeof(salts));
 	credential_derive(&c, span_of(prepared), iterations, (const uint8_t(*)[CREDENTIAL_SALT])salts);
 	OPENSSL_cleanse(prepared, sizeof(prepared));
-	credential_encode(&c, &text);
+	credential_encode(&c, keys);
 	credential_wipe(&c);
-	st = store_put(s, STORE_ACCOUNT, jid_bare(user), buf_span(&text));
-	buf_wipe(&text);
+	return true;
+}
+
+enum status account_set(struct store *s, const struct jid *user, struct span password, uint32_t iterations)
+{
+	struct buf keys = BUF_INIT;
+	enum status st = STATUS_INVALID;
+
+	if (make_keys(password, iterations, &keys))
+		st = store_put(s, STORE_ACCOUNT, jid_bare(user), buf_span(&keys));
+	buf_wipe(&keys);
 	return st;
+}
+
+/* --- by their owners --- */
+
+enum status account_look(struct store *s, const struct jid *user)
+{
+	struct buf keys = BUF_INIT;
+	enum status st = store_get(s, STORE_ACCOUNT, jid_bare(user), &keys);
+
+	buf_wipe(&keys);
+	return st;
+}
+
+static bool is_of_domain(struct span owner, struct span domain)
+{
+	const char *at = memchr(owner.p, '@', owner.n);
+
+	return at && span_eq((struct span){ at + 1, owner.n - (size_t)(at - owner.p) - 1 }, domain);
+}
+
+struct census {
+	struct span domain;
+	int64_t count;
+};
+
+static bool count_account(void *ctx, struct span owner)
+{
+	struct census *c = ctx;
+
+	c->count += is_of_domain(owner, c->domain);
+	return true;
+}
+
+static enum status check_room(struct store *s, const struct jid *user, int64_t max_users)
+{
+	struct census c = { .domain = jid_domain(user) };
+	enum status st;
+
+	if (max_users == 0)
+		return STATUS_OK;
+	st = store_owners(s, STORE_ACCOUNT, SPAN_NONE, 0, count_account, &c);
+	return st == STATUS_OK && c.count >= max_users ? STATUS_LIMIT : st;
+}
+
+static enum status check_new(struct store *s, const struct jid *user, int64_t max_users)
+{
+	enum status st = account_look(s, user);
+
+	if (st != STATUS_NOT_FOUND)
+		return st == STATUS_OK ? STATUS_EXISTS : st;
+	return check_room(s, user, max_users);
+}
+
+/* Looks again inside the transaction: other threads and processes write, too. */
+static enum status put_checked(struct store *s, const struct jid *user, const struct buf *keys, bool fresh, int64_t max_users)
+{
+	enum status st = store_begin(s);
+
+	if (st != STATUS_OK)
+		return st;
+	st = fresh ? check_new(s, user, max_users) : account_look(s, user);
+	if (st == STATUS_OK)
+		st = store_put(s, STORE_ACCOUNT, jid_bare(user), buf_span(keys));
+	if (st == STATUS_OK)
+		return store_commit(s);
+	store_rollback(s);
+	return st;
+}
+
+/* Looks first: neither hashing nor the store's writing lock is spent on what is refused anyway. */
+static enum status put_keys(struct store *s, const struct jid *user, struct span password, uint32_t iterations, bool fresh,
+			    int64_t max_users)
+{
+	enum status st = fresh ? check_new(s, user, max_users) : account_look(s, user);
+	struct buf keys = BUF_INIT;
+
+	if (st != STATUS_OK)
+		return st;
+	st = make_keys(password, iterations, &keys) ? put_checked(s, user, &keys, fresh, max_users) : STATUS_INVALID;
+	buf_wipe(&keys);
+	return st;
+}
+
+enum status account_create(struct store *s, const struct jid *user, struct span password, uint32_t iterations,
+			   int64_t max_users)
+{
+	return put_keys(s, user, password, iterations, true, max_users);
+}
+
+enum status account_change(struct store *s, const struct jid *user, struct span password, uint32_t iterations)
+{
+	return put_keys(s, user, password, iterations, false, 0);
 }
 
 enum status store_installation_secret(struct store *s, uint8_t out[32])
@@ -210,31 +310,11 @@ static int set_password(struct command *c)
 	return st == STATUS_OK ? 0 : refuse(c->user->text, status_text(st));
 }
 
-static bool exists(struct command *c, enum status *st)
+static bool print_owner(void *ctx, struct span owner)
 {
-	struct buf keys = BUF_INIT;
+	const struct span *domain = ctx;
 
-	*st = store_get(c->store, STORE_ACCOUNT, jid_bare(c->user), &keys);
-	buf_wipe(&keys);
-	return *st == STATUS_OK;
-}
-
-struct counting {
-	struct span domain;
-	int64_t count;
-	bool print;
-};
-
-static bool count_owner(void *ctx, struct span owner)
-{
-	struct counting *c = ctx;
-	const char *at = memchr(owner.p, '@', owner.n);
-	struct span domain = at ? (struct span){ at + 1, owner.n - (size_t)(at - owner.p) - 1 } : owner;
-
-	if (c->domain.p && !span_eq(domain, c->domain))
-		return true;
-	c->count++;
-	if (c->print)
+	if (!domain->p || is_of_domain(owner, *domain))
 		printf("%.*s\n", SPAN_FMT(owner));
 	return true;
 }
@@ -252,21 +332,18 @@ static void remark_visitor(const struct command *c)
 static int add(struct command *c)
 {
 	const struct config_vhost *host = config_vhost(c->conf, jid_domain(c->user));
-	struct counting counting = { .domain = jid_domain(c->user) };
 	enum status st;
 
 	if (!host)
 		return refuse(c->user->text, NOT_SERVED);
 	if (span_is(jid_local(c->user), c->conf->desk_name)) /* also with no desk yet: it would be cut off the day there is one */
 		return refuse(c->user->text, "this is the desk's own address; take another name, or another sess-man/desk/name");
-	if (exists(c, &st))
+	st = check_new(c->store, c->user, host->max_users);
+	if (st == STATUS_EXISTS)
 		return refuse(c->user->text, "exists already; use passwd to change its password");
-	if (st == STATUS_NOT_FOUND && host->max_users) {
-		st = store_owners(c->store, STORE_ACCOUNT, SPAN_NONE, 0, count_owner, &counting);
-		if (st == STATUS_OK && counting.count >= host->max_users)
-			return refuse(c->user->text, "the domain has as many accounts as max-users allows");
-	}
-	if (st != STATUS_OK && st != STATUS_NOT_FOUND)
+	if (st == STATUS_LIMIT)
+		return refuse(c->user->text, "the domain has as many accounts as max-users allows");
+	if (st != STATUS_OK)
 		return refuse(c->user->text, status_text(st));
 	remark_visitor(c);
 	return set_password(c);
@@ -274,9 +351,9 @@ static int add(struct command *c)
 
 static int change(struct command *c)
 {
-	enum status st;
+	enum status st = account_look(c->store, c->user);
 
-	if (!exists(c, &st))
+	if (st != STATUS_OK)
 		return refuse(c->user->text, st == STATUS_NOT_FOUND ? "no such account; use add" : status_text(st));
 	return set_password(c);
 }
@@ -292,7 +369,7 @@ static int delete(struct command *c)
 
 static int list(struct command *c, const char *domain)
 {
-	struct counting counting = { .print = true };
+	struct span only = SPAN_NONE;
 	enum status st;
 
 	if (domain) {
@@ -301,9 +378,9 @@ static int list(struct command *c, const char *domain)
 			return refuse(domain, "no domain");
 		if (!config_vhost(c->conf, jid_domain(c->user)))
 			return refuse(domain, NOT_SERVED);
-		counting.domain = jid_domain(c->user);
+		only = jid_domain(c->user);
 	}
-	st = store_owners(c->store, STORE_ACCOUNT, SPAN_NONE, 0, count_owner, &counting);
+	st = store_owners(c->store, STORE_ACCOUNT, SPAN_NONE, 0, print_owner, &only);
 	return st == STATUS_OK ? 0 : refuse("list", status_text(st));
 }
 

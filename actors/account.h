@@ -11,6 +11,14 @@ int account_command(const struct config *conf, int argc, char **argv);
 /* Sets the keys of an account for a password, creating it. INVALID: the password may not be used (SASLprep, length). */
 enum status account_set(struct store *s, const struct jid *user, struct span password, uint32_t iterations) MUST_CHECK;
 
+/* What an owner does to it (XEP-0077), each in one transaction. EXISTS: the name is taken. LIMIT: the domain has max_users
+ * accounts already (0 = any number). NOT_FOUND: there is no such account. INVALID as above. */
+enum status account_create(struct store *s, const struct jid *user, struct span password, uint32_t iterations,
+			   int64_t max_users) MUST_CHECK;
+enum status account_change(struct store *s, const struct jid *user, struct span password, uint32_t iterations) MUST_CHECK;
+/* Whether there is one: OK, NOT_FOUND, or what the store says. */
+enum status account_look(struct store *s, const struct jid *user) MUST_CHECK;
+
 /* Removes an account and all that is kept for it, in one transaction, with a row in STORE_REMOVED for servers that run
  * (actors/account_watch.h). Rows of more than an hour ago, which every server has seen, go. NOT_FOUND: there is none. */
 enum status account_remove(struct store *s, const struct jid *user) MUST_CHECK;

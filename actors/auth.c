@@ -93,6 +93,14 @@ static bool waited_too_long(const struct auth_actor *self, const struct auth_req
 	return true;
 }
 
+static void forget_password(char **password)
+{
+	if (*password)
+		OPENSSL_cleanse(*password, strlen(*password));
+	free(*password);
+	*password = NULL;
+}
+
 static void on_auth_request(struct auth_actor *self, struct auth_request *r)
 {
 	enum status st = waited_too_long(self, r) ? STATUS_UNAVAILABLE : load(self, r);
@@ -105,11 +113,61 @@ static void on_auth_request(struct auth_actor *self, struct auth_request *r)
 		r->verdict = judge(r, st == STATUS_OK);
 		credential_wipe(&r->credential);
 	}
-	if (r->password) {
-		OPENSSL_cleanse(r->password, strlen(r->password));
-		free(r->password);
-		r->password = NULL;
+	forget_password(&r->password);
+	actor_reply_as(&r->m, r->reply);
+}
+
+/* --- accounts --- */
+
+static enum status create(struct auth_actor *self, struct store *writer, const struct account_request *r)
+{
+	const struct config *conf = self->server->conf;
+	const struct config_vhost *host = config_vhost(conf, jid_domain(r->user));
+	enum status st;
+
+	if (r->reserved) {
+		st = account_look(writer, r->user);
+		return st == STATUS_OK || st == STATUS_NOT_FOUND ? STATUS_EXISTS : st;
 	}
+	return account_create(writer, r->user, span_of(r->password), (uint32_t)conf->scram_iterations,
+			      host ? host->max_users : 0);
+}
+
+static enum status act(struct auth_actor *self, struct store *writer, const struct account_request *r)
+{
+	switch (r->op) {
+	case ACCOUNT_CREATE: return create(self, writer, r);
+	case ACCOUNT_CHANGE:
+		return account_change(writer, r->user, span_of(r->password), (uint32_t)self->server->conf->scram_iterations);
+	case ACCOUNT_REMOVE: return account_remove(writer, r->user);
+	}
+	BUG("unknown account operation");
+}
+
+/* It happens seldom: the writing handle lives as long as the work. */
+static enum status act_alone(struct auth_actor *self, const struct account_request *r)
+{
+	struct store *writer = NULL;
+	char *error = NULL;
+	enum status st = store_open(self->uri, STORE_WRITER, &writer, &error);
+
+	if (st == STATUS_OK)
+		st = act(self, writer, r);
+	else
+		LOG_ERROR("auth", "accounts cannot be written: %s", error ? error : "unknown reason");
+	free(error);
+	store_close(writer);
+	return st;
+}
+
+static void on_auth_account(struct auth_actor *self, struct account_request *r)
+{
+	static const char *const done[] = { "was registered", "has a new password", "was removed by its owner" };
+
+	r->status = act_alone(self, r);
+	if (r->status == STATUS_OK)
+		LOG_INFO("auth", "%s %s", r->user->text, done[r->op]);
+	forget_password(&r->password);
 	actor_reply_as(&r->m, r->reply);
 }
 

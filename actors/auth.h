@@ -1,7 +1,8 @@
 #pragma once
 /* Who may log in: threads of their own, because account look-ups touch the disk and PBKDF2 is slow by design. Each
- * auth actor has its own reading handle of the store. A request comes home to the edge under `reply`. */
+ * auth actor has its own reading handle of the store, and opens a writing one to make or change an account. A request comes home to the edge under `reply`. */
 #include "runtime/actor/actor.h"
+#include "runtime/status.h"
 #include "xmpp/jid.h"
 #include "xmpp/sasl/credential.h"
 
@@ -27,7 +28,29 @@ struct auth_request {
 	struct credential credential;
 };
 
-#define AUTH_PROTOCOL(M) M(AUTH_REQUEST, auth_request, auth_request, auth_request_drop, "Check one login.")
+/* What somebody does to an account of their own (XEP-0077). One name is always one auth actor's, so its requests are done in
+ * order. */
+enum account_op { ACCOUNT_CREATE, ACCOUNT_CHANGE /* the password */, ACCOUNT_REMOVE };
+
+struct account_request {
+	struct msg m;
+	const struct msg_kind *reply;
+	enum account_op op;
+	struct jid *user;   /* bare, counted */
+	char *password;     /* CREATE, CHANGE; owned, gone when the answer comes */
+	bool reserved;      /* CREATE: nobody may have this name; looked up all the same, and taken whatever is found */
+	uint32_t slot, gen; /* of an edge's stream */
+	uint64_t session;   /* of a shard's, with the request that waits for it */
+	void *who;          /* the sender's own note */
+	struct packet_note *packet; /* owned; NULL = none */
+	/* Answer: OK, EXISTS, LIMIT, INVALID, NOT_FOUND of actors/account.h; all else: the store is away. */
+	enum status status;
+};
+void account_request_drop(struct msg *m);
+
+#define AUTH_PROTOCOL(M) \
+	M(AUTH_REQUEST, auth_request, auth_request, auth_request_drop, "Check one login.") \
+	M(AUTH_ACCOUNT, auth_account, account_request, account_request_drop, "Make, change or remove an account.")
 MSG_DECLARE(auth, AUTH_PROTOCOL)
 #define COOKIE_PROTOCOL(M) M(COOKIE_REQUEST, cookie_request, auth_request, auth_request_drop, "Check one seat cookie.")
 MSG_DECLARE(cookie, COOKIE_PROTOCOL)

@@ -51,3 +51,14 @@ void auth_request_drop(struct msg *m)
 	free(r->password);
 	credential_wipe(&r->credential);
 }
+
+void account_request_drop(struct msg *m)
+{
+	struct account_request *r = (struct account_request *)(void *)m;
+
+	jid_unref(r->user);
+	if (r->password)
+		OPENSSL_cleanse(r->password, strlen(r->password));
+	free(r->password);
+	packet_note_free(r->packet);
+}

@@ -187,6 +187,8 @@ void check_all(struct loading *l)
 	relate_store_limits(l);
 	check_blocks(l, &c->metrics_allow, CONFIG_OPTION_metrics_allow);
 	check_blocks(l, &c->limit_exempt, CONFIG_OPTION_limit_exempt);
+	check_blocks(l, &c->register_whitelist, CONFIG_OPTION_register_whitelist);
+	check_blocks(l, &c->register_blacklist, CONFIG_OPTION_register_blacklist);
 	check_mechanisms(l, &c->enabled_mechanisms, l->c->source[CONFIG_OPTION_enabled_mechanisms]);
 	for (size_t i = 0; i < c->vhost_count; i++)
 		check_mechanisms(l, &c->vhosts[i].sasl_mechanisms, l->c->source[CONFIG_OPTION_virt_hosts]);

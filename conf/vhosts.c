@@ -239,6 +239,7 @@ static void set_standard(struct loading *l, struct config_vhost *v)
 	const struct config *c = l->c;
 
 	v->anonymous = c->vhost_anonymous;
+	v->registration = c->vhost_register;
 	v->tls_required = c->vhost_tls_required;
 	v->max_users = c->vhost_max_users;
 	v->durability = (enum config_durability)c->durability;

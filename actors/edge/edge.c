@@ -16,6 +16,7 @@
 #include "actors/edge/bosh_session.h"
 #include "actors/edge/login.h"
 #include "actors/edge/negotiation.h"
+#include "actors/edge/register.h"
 #include "actors/edge/sm.h"
 #include "actors/edge/stream.h"
 #include "runtime/io/listener.h"
@@ -141,6 +142,14 @@ static void on_edge_auth(struct edge *e, struct auth_request *m)
 
 	if (s && s->phase == STREAM_CHECKING)
 		login_checked(s, m);
+}
+
+static void on_edge_account(struct edge *e, struct account_request *m)
+{
+	struct stream *s = edge_find(e, m->slot, m->gen);
+
+	if (s && s->phase == STREAM_CHECKING)
+		register_answered(s, m);
 }
 
 /* --- connections from other workers --- */

@@ -64,6 +64,7 @@ void edge_move_drop(struct msg *m);
 	M(EDGE_MOVE, edge_move, edge_move, edge_move_drop, "Take over a connection from another worker.") \
 	M(EDGE_STORED, edge_stored, store_request, store_request_drop, "The store tells what it knows of a session to be resumed.") \
 	M(EDGE_AUTH, edge_auth, auth_request, auth_request_drop, "A login check comes home.") \
+	M(EDGE_ACCOUNT, edge_account, account_request, account_request_drop, "What became of a registration.") \
 	M(EDGE_TICK, edge_tick, edge_signal, NULL, "Sweep deadlines; sent by the edge to itself.") \
 	M(EDGE_SHUTDOWN, edge_shutdown, edge_signal, NULL, "Stop accepting, close all streams with system-shutdown.")
 MSG_DECLARE(edge, EDGE_PROTOCOL)

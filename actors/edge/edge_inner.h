@@ -23,6 +23,8 @@ struct edge_shared {
 	char *extra_headers; /* lines of conf->bosh_headers_file; NULL = built-in CORS */
 	struct address_block *metrics_allow;
 	size_t metrics_allow_count;
+	struct address_block *register_white, *register_black; /* who may, and who may not, make an account */
+	size_t register_white_count, register_black_count;
 	struct pages *pages;
 	struct throttle *throttle;
 };

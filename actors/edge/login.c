@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "actors/edge/register.h"
 #include "actors/edge/throttle.h"
 #include "runtime/log.h"
 #include "runtime/metric.h"
@@ -72,11 +73,21 @@ static bool is_loopback(const struct address *a)
 	return (memcmp(a->ip, v4, sizeof(v4)) == 0 && a->ip[12] == 127) || memcmp(a->ip, v6, sizeof(v6)) == 0;
 }
 
-static bool plain_for_accounts(const struct stream *s)
+static bool plain_by_rule(const struct stream *s)
 {
 	int rule = s->edge->conf->plain_without_tls;
 
 	return s->secure || rule == CONFIG_PLAIN_ALWAYS || (rule == CONFIG_PLAIN_LOOPBACK && is_loopback(&s->peer));
+}
+
+bool login_needs_tls(const struct stream *s)
+{
+	return s->vhost->tls_required && s->ops->transport == TRANSPORT_TCP && !s->secure;
+}
+
+bool login_may_send_password(const struct stream *s)
+{
+	return !login_needs_tls(s) && plain_by_rule(s);
 }
 
 static bool has_binding(const struct stream *s)
@@ -106,22 +117,17 @@ static const struct config_list *listed(const struct stream *s)
 	return s->vhost->sasl_mechanisms.count ? &s->vhost->sasl_mechanisms : &s->edge->conf->enabled_mechanisms;
 }
 
-static bool needs_tls(const struct stream *s)
-{
-	return s->vhost->tls_required && s->ops->transport == TRANSPORT_TCP && !s->secure;
-}
-
 uint32_t login_offered(const struct stream *s)
 {
 	const struct config *conf = s->edge->conf;
 	uint32_t bits = SASL_SCRAM_BITS;
 
-	if (!conf->plugins[CONFIG_PLUGIN_sasl] || needs_tls(s))
+	if (!conf->plugins[CONFIG_PLUGIN_sasl] || login_needs_tls(s))
 		return 0;
 	if (has_binding(s))
 		bits |= SASL_PLUS_BITS;
 	/* Visitors who log in by name have no secret to protect. */
-	if (plain_for_accounts(s) || s->vhost->named_visitors)
+	if (login_may_send_password(s) || s->vhost->named_visitors)
 		bits |= SASL_BIT(SASL_PLAIN);
 	if (s->vhost->anonymous)
 		bits |= SASL_BIT(SASL_ANONYMOUS);
@@ -173,6 +179,17 @@ void login_features(struct stream *s, struct builder *b)
 }
 
 /* --- answers --- */
+
+void login_reply_error(struct stream *s, const struct stanza *iq, enum stanza_error condition, const char *text)
+{
+	struct builder *b = xml_pool_builder(s->edge->pool);
+	struct stanza *head = stanza_head(b, iq);
+	struct stanza *error = stanza_make_error(b, head, span_of(s->vhost->name), SPAN_NONE, condition, text);
+
+	stanza_unref(head);
+	if (error)
+		s->ops->element(s, error);
+}
 
 static void send_data(struct stream *s, const char *name, const struct buf *bytes)
 {
@@ -345,12 +362,12 @@ static void password_step(struct stream *s)
 	if (is_barred(s))
 		return;
 	if (class == CLASS_VISITOR && !nobodys) {
-		if (!plain_for_accounts(s))
+		if (!login_may_send_password(s))
 			forget_password(l); /* should an account have the name: not in the clear */
 		ask(s, AUTH_OP_VISITOR);
 		return;
 	}
-	if (!plain_for_accounts(s)) {
+	if (!login_may_send_password(s)) {
 		refuse(s, SASL_FAIL_ENCRYPTION_REQUIRED);
 		return;
 	}
@@ -449,7 +466,7 @@ static bool decode(struct stream *s, const struct stanza *el, struct buf *out, s
 
 static enum sasl_failure why_not(const struct stream *s, enum sasl_name mechanism, bool known)
 {
-	if (needs_tls(s) || (known && mechanism == SASL_PLAIN && !plain_for_accounts(s)))
+	if (login_needs_tls(s) || (known && mechanism == SASL_PLAIN && !login_may_send_password(s)))
 		return SASL_FAIL_ENCRYPTION_REQUIRED;
 	return SASL_FAIL_INVALID_MECHANISM;
 }
@@ -536,6 +553,10 @@ void login_due(struct stream *s, uint64_t now_ms)
 	}
 	if (!l->check_by_ms || now_ms < l->check_by_ms)
 		return;
+	if (l->bind) {
+		register_late(s);
+		return;
+	}
 	LOG_WARNING("edge", "a login check of %s got no answer in time", l->sasl.user->text);
 	stream_rename(s);
 	refuse(s, SASL_FAIL_TEMPORARY);

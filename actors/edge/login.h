@@ -16,7 +16,7 @@ struct login {
 	uint32_t unbound;       /* SASL_BITs that failed before anybody was named: by their channel binding */
 	enum client_class class;
 	struct jid *user;       /* bare, once authenticated */
-	struct stanza *bind;    /* the request, while the shard thinks */
+	struct stanza *bind;    /* the request, while the shard thinks, or an auth actor about an account */
 	uint64_t bind_by_ms;    /* deadline from accept to bind; 0 = none */
 	uint64_t check_by_ms;   /* for the answer of an auth or cookie actor */
 	char id[LOGIN_ID_MAX];  /* of the present stream */
@@ -31,6 +31,11 @@ void login_free(struct login *l); /* NULL allowed; wipes secrets */
 /* SASL_BITs offered on this stream as it is now; the same set is the check. */
 uint32_t login_offered(const struct stream *s);
 void login_features(struct stream *s, struct builder *b);
+/* Whether an account's password may be sent on this stream as it is now; and TLS must come before any login. */
+bool login_may_send_password(const struct stream *s);
+bool login_needs_tls(const struct stream *s);
+/* Answers an iq of a stream without session with an error, without what it held: that may be a password. */
+void login_reply_error(struct stream *s, const struct stanza *iq, enum stanza_error condition, const char *text);
 /* An element of the SASL namespace; the caller keeps it. */
 void login_element(struct stream *s, const struct stanza *el);
 /* The answer of an auth or cookie actor. */

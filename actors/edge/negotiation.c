@@ -1,6 +1,7 @@
 #include "actors/edge/negotiation.h"
 
 #include "actors/edge/login.h"
+#include "actors/edge/register.h"
 #include "actors/edge/sm.h"
 #include "actors/edge/wrap.h"
 #include "runtime/metric.h"
@@ -102,6 +103,8 @@ static void send_features(struct stream *s)
 			builder_close(b);
 		}
 		login_features(s, b);
+		if (register_offered(s))
+			builder_leaf(b, "register", NS_REGISTER_FEATURE, SPAN_NONE);
 	} else {
 		if (plugins[CONFIG_PLUGIN_bind])
 			builder_leaf(b, "bind", NS_BIND, SPAN_NONE);
@@ -172,7 +175,14 @@ static void other_element(struct stream *s, const struct stanza *el)
 		stream_fail(s, STREAM_ERROR_UNSUPPORTED_STANZA_TYPE, NULL);
 }
 
-static void before_login(struct stream *s, const struct stanza *el)
+/* A request that is answered although nobody has logged in. */
+static bool is_early_request(const struct stream *s, const struct stanza *el, enum config_plugin plugin, const char *ns)
+{
+	return s->phase == STREAM_LOGIN && stanza_kind(el) == STANZA_IQ && s->edge->conf->plugins[plugin] &&
+	       stanza_child(el, STANZA_TOP, "query", ns) != STANZA_NO_EL;
+}
+
+static void before_login(struct stream *s, struct stanza *el)
 {
 	struct span ns = stanza_ns(el, STANZA_TOP);
 
@@ -182,6 +192,8 @@ static void before_login(struct stream *s, const struct stanza *el)
 		starttls(s, el);
 	else if (span_is(ns, NS_SM) && sm_possible(s))
 		sm_refuse(s, STANZA_ERROR_UNEXPECTED_REQUEST, NULL);
+	else if (is_early_request(s, el, CONFIG_PLUGIN_register, NS_REGISTER))
+		register_element(s, el);
 	else if (stanza_kind(el) != STANZA_OTHER)
 		stream_fail(s, STREAM_ERROR_NOT_AUTHORIZED, NULL);
 	else
@@ -220,6 +232,7 @@ static void ask_shard(struct stream *s, struct stanza *request, struct span reso
 	m->transport = s->ops->transport;
 	m->anonymous = s->anonymous;
 	m->secure = s->secure;
+	m->confidential = login_may_send_password(s);
 	memcpy(m->address, address, strnlen(address, sizeof(m->address) - 1));
 	l->bind = stanza_ref(request);
 	s->phase = STREAM_BINDING;

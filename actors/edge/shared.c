@@ -49,6 +49,15 @@ static char *load_headers(const char *path)
 	return buf_take_text(&out);
 }
 
+static struct address_block *load_blocks(const struct config_list *texts, size_t *count)
+{
+	struct address_block *blocks = xcalloc(texts->count + 1, sizeof(*blocks));
+
+	for (size_t i = 0; i < texts->count; i++)
+		*count += address_block_parse(span_of(texts->items[i]), &blocks[*count]);
+	return blocks;
+}
+
 static struct edge_shared *load(const struct config *conf)
 {
 	struct edge_shared *s = xcalloc(1, sizeof(*s));
@@ -57,12 +66,9 @@ static struct edge_shared *load(const struct config *conf)
 	limits_http(conf, &s->http);
 	limits_http_conn(conf, &s->http_conn);
 	s->extra_headers = load_headers(conf->bosh_headers_file);
-	s->metrics_allow = xcalloc(conf->metrics_allow.count + 1, sizeof(*s->metrics_allow));
-	for (size_t i = 0; i < conf->metrics_allow.count; i++) {
-		struct address_block *next = &s->metrics_allow[s->metrics_allow_count];
-
-		s->metrics_allow_count += address_block_parse(span_of(conf->metrics_allow.items[i]), next);
-	}
+	s->metrics_allow = load_blocks(&conf->metrics_allow, &s->metrics_allow_count);
+	s->register_white = load_blocks(&conf->register_whitelist, &s->register_white_count);
+	s->register_black = load_blocks(&conf->register_blacklist, &s->register_black_count);
 	s->pages = pages_load(conf->pages ? conf->pages_dir : NULL);
 	s->throttle = throttle_new(conf);
 	return s;
@@ -84,6 +90,8 @@ void edge_shared_free(struct edge_shared *s)
 	throttle_free(s->throttle);
 	pages_free(s->pages);
 	free(s->metrics_allow);
+	free(s->register_white);
+	free(s->register_black);
 	free(s->extra_headers);
 	free(s);
 	shared = NULL;

@@ -12,6 +12,7 @@
 #define ADDRESS_WINDOW_S 3600
 #define ACCOUNT_WINDOW_S 900
 #define CONNECTION_BURST_S 5
+#define SECOND_US UINT64_C(1000000)
 #define KEY_MAX (sizeof(struct address_block) + 2 * 1024)
 
 typedef _Atomic uint64_t cell; /* what a word means depends on its table, see below */
@@ -22,10 +23,11 @@ struct table {
 
 struct throttle {
 	struct table gauges[THROTTLE_GAUGES]; /* how many are open */
-	struct table connections;             /* when the address may connect without limit again, ms */
+	/* When all that the address did so far is paid for, us: */
+	struct table connections, registrations, registrations_hourly;
 	struct table address_failures, account_failures; /* since (s) << 32 | count */
 	int64_t limits[THROTTLE_GAUGES];
-	int64_t connection_rate, address_limit, account_limit, penalty_s;
+	int64_t connection_rate, registration_rate, registration_hourly, address_limit, account_limit, penalty_s;
 	struct address_block *exempt;
 	size_t exempt_count;
 };
@@ -59,6 +61,8 @@ struct throttle *throttle_new(const struct config *conf)
 	for (int i = 0; i < THROTTLE_GAUGES; i++)
 		table_init(&t->gauges[i]);
 	table_init(&t->connections);
+	table_init(&t->registrations);
+	table_init(&t->registrations_hourly);
 	table_init(&t->address_failures);
 	table_init(&t->account_failures);
 	t->limits[THROTTLE_OPEN] = conf->limit_connections_address;
@@ -66,6 +70,8 @@ struct throttle *throttle_new(const struct config *conf)
 	t->limits[THROTTLE_BOSH] = conf->limit_bosh_address;
 	t->limits[THROTTLE_ANONYMOUS] = conf->limit_anonymous_address;
 	t->connection_rate = conf->limit_connection_rate;
+	t->registration_rate = conf->register_rate;
+	t->registration_hourly = conf->register_hourly;
 	t->address_limit = conf->limit_sasl_address;
 	t->account_limit = conf->limit_sasl_account;
 	t->penalty_s = conf->limit_sasl_penalty;
@@ -83,6 +89,8 @@ void throttle_free(struct throttle *t)
 	for (int i = 0; i < THROTTLE_GAUGES; i++)
 		table_fini(&t->gauges[i]);
 	table_fini(&t->connections);
+	table_fini(&t->registrations);
+	table_fini(&t->registrations_hourly);
 	table_fini(&t->address_failures);
 	table_fini(&t->account_failures);
 	free(t->exempt);
@@ -143,26 +151,44 @@ void throttle_release(struct throttle *t, enum throttle_gauge g, const struct ad
 		atomic_fetch_sub_explicit(table_cell(&t->gauges[g], i, hash), 1, memory_order_relaxed);
 }
 
-bool throttle_connection(struct throttle *t, const struct address *a, uint64_t now_ms)
+/* `rate` in `span_us`, as many at once as fit into room_us. A row that is full: refused attempts do not count. */
+static bool take_turn(struct table *t, uint64_t hash, int64_t rate, uint64_t span_us, uint64_t room_us, uint64_t now_us)
 {
-	uint64_t hash, room = CONNECTION_BURST_S * 1000;
 	bool allowed = false;
 
-	if (!t->connection_rate || throttle_exempt(t, a))
-		return true;
-	hash = address_hash(a, SPAN_NONE);
 	for (int i = 0; i < ROWS; i++) {
-		cell *c = table_cell(&t->connections, i, hash);
+		cell *c = table_cell(t, i, hash);
 		uint64_t old = atomic_load_explicit(c, memory_order_relaxed), fresh;
 
 		do {
-			fresh = (old > now_ms * 1000 ? old : now_ms * 1000) + 1000000 / (uint64_t)t->connection_rate;
-			if (fresh > (now_ms + room) * 1000)
-				break; /* this row is full: refused attempts do not count */
+			fresh = (old > now_us ? old : now_us) + span_us / (uint64_t)rate;
+			if (fresh > now_us + room_us)
+				break;
 		} while (!swap(c, &old, fresh));
-		allowed = allowed || fresh <= (now_ms + room) * 1000;
+		allowed = allowed || fresh <= now_us + room_us;
 	}
 	return allowed;
+}
+
+bool throttle_connection(struct throttle *t, const struct address *a, uint64_t now_ms)
+{
+	if (!t->connection_rate || throttle_exempt(t, a))
+		return true;
+	return take_turn(&t->connections, address_hash(a, SPAN_NONE), t->connection_rate, SECOND_US,
+			 CONNECTION_BURST_S * SECOND_US, now_ms * 1000);
+}
+
+bool throttle_registration(struct throttle *t, const struct address *a, uint64_t now_ms)
+{
+	uint64_t hash;
+
+	if (throttle_exempt(t, a))
+		return true;
+	hash = address_hash(a, SPAN_NONE);
+	return (!t->registration_rate ||
+		take_turn(&t->registrations, hash, t->registration_rate, SECOND_US, SECOND_US, now_ms * 1000)) &&
+	       (!t->registration_hourly || take_turn(&t->registrations_hourly, hash, t->registration_hourly,
+						     3600 * SECOND_US, 3600 * SECOND_US, now_ms * 1000));
 }
 
 static void add_failure(struct table *t, uint64_t hash, int64_t limit, uint64_t window_s, uint64_t penalty_s,

@@ -20,6 +20,9 @@ void throttle_release(struct throttle *t, enum throttle_gauge g, const struct ad
 /* One more connection now: false when the address connects too often. */
 bool throttle_connection(struct throttle *t, const struct address *a, uint64_t now_ms);
 
+/* One more attempt to make an account now: false when the address makes too many in a second or an hour. */
+bool throttle_registration(struct throttle *t, const struct address *a, uint64_t now_ms);
+
 /* Logins: failures of the address, and of the address for one account. */
 void throttle_failure(struct throttle *t, const struct address *a, struct span account, uint64_t now_ms);
 bool throttle_refuses(struct throttle *t, const struct address *a, struct span account, uint64_t now_ms);

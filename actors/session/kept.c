@@ -98,14 +98,20 @@ enum xep_verdict passage_write(struct passage *p, struct store_request *r)
 	return XEP_DONE;
 }
 
+/* The passage of a request that waited, which comes out of `note`. */
+static void go_on(struct passage *p, struct packet_note *note, uint64_t session, enum target target)
+{
+	p->packet = packet_take(&note->packet);
+	p->target = target;
+	p->direction = target == TARGET_CONTACT ? INBOUND : OUTBOUND;
+	p->session = p->direction == OUTBOUND ? users_session(p->users, session) : NULL;
+}
+
 void kept_written(struct passage *p, struct store_request *r)
 {
 	const struct xep *x = NULL;
 
-	p->packet = packet_take(&r->packet->packet);
-	p->target = (enum target)r->note[NOTE_TARGET];
-	p->direction = p->target == TARGET_CONTACT ? INBOUND : OUTBOUND;
-	p->session = p->direction == OUTBOUND ? users_session(p->users, r->note[NOTE_SESSION]) : NULL;
+	go_on(p, r->packet, r->note[NOTE_SESSION], (enum target)r->note[NOTE_TARGET]);
 	if (r->status != STATUS_OK && r->status != STATUS_NOT_FOUND) {
 		passage_refuse(p, STANZA_ERROR_RESOURCE_CONSTRAINT, NULL);
 		return;
@@ -115,4 +121,45 @@ void kept_written(struct passage *p, struct store_request *r)
 		x->written(p, r);
 	else
 		passage_result(p);
+}
+
+/* --- the account --- */
+
+enum xep_verdict passage_account(struct passage *p, enum account_op op, struct span password)
+{
+	struct account_request *r = MSG_NEW(auth_account, account_request);
+	struct packet request = packet_copy(&p->packet);
+	const struct server *server = p->server;
+
+	r->reply = &shard_account_kind;
+	r->op = op;
+	r->user = jid_ref(p->user->bare);
+	r->password = password.p ? xstrndup(password.p, password.n) : NULL;
+	r->who = p->user;
+	r->session = p->session ? p->session->handle : 0;
+	r->packet = packet_note_new(&request);
+	p->user->pending++;
+	p->user->account_busy = true;
+	outbox_add(p->out, server->auth[r->user->bare_hash % server->auths], r);
+	return XEP_DONE;
+}
+
+struct user *kept_account_user(struct account_request *r)
+{
+	struct user *user = r->who;
+
+	ASSERT(user && user->pending > 0);
+	user->pending--;
+	user->account_busy = false;
+	return user;
+}
+
+void kept_accounted(struct passage *p, struct account_request *r)
+{
+	const struct xep *x = NULL;
+
+	go_on(p, r->packet, r->session, TARGET_SELF); /* no plugin claims the account's and the server's apart */
+	(void)pipeline_claim(p, &x);
+	ASSERT(x && x->accounted);
+	x->accounted(p, r);
 }

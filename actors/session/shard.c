@@ -554,9 +554,8 @@ static void on_shard_save(struct shard *self, struct edge_signal *m UNUSED)
 
 /* Every client is told, with the condition of RFC 6120 4.9.3.12: it is logged in as somebody who may not log in. What is
  * known of the account is asked for again, for it may have been added anew. */
-static void on_shard_removed(struct shard *self, struct shard_removed *m)
+static void end_account(struct shard *self, struct user *user)
 {
-	struct user *user = users_get(&self->users, m->account);
 	struct passage p = passage_of(self, user, NULL);
 
 	LOG_INFO("session", "%.*s was removed, sessions to end: %u", SPAN_FMT(jid_bare(user->bare)), user->session_count);
@@ -572,6 +571,25 @@ static void on_shard_removed(struct shard *self, struct shard_removed *m)
 	if (user->class != CLASS_VISITOR && user->roster == FACT_YES)
 		contacts_forget(user);
 	desk_link_removed(&p);
+}
+
+static void on_shard_removed(struct shard *self, struct shard_removed *m)
+{
+	struct user *user = users_get(&self->users, m->account);
+
+	end_account(self, user);
+	settle(self, user);
+}
+
+static void on_shard_account(struct shard *self, struct account_request *r)
+{
+	struct user *user = kept_account_user(r);
+	struct passage p = passage_of(self, user, NULL);
+
+	kept_accounted(&p, r);
+	packet_clear(&p.packet);
+	if (r->op == ACCOUNT_REMOVE && r->status == STATUS_OK)
+		end_account(self, user); /* behind the answer */
 	settle(self, user);
 }
 

@@ -24,6 +24,7 @@ struct shard_bind {
 	enum client_class class;
 	enum transport transport;
 	bool anonymous, secure;
+	bool confidential;  /* a password may be sent over it */
 	char address[48];   /* peer, for logs and notices */
 };
 struct shard_inbound { /* a stanza from the client; `from` stamped by the edge with the full JID */
@@ -82,6 +83,7 @@ void shard_removed_drop(struct msg *m);
 	M(SHARD_STORED, shard_stored, store_request, store_request_drop, "A store operation comes home.") \
 	M(SHARD_READ, shard_read, store_request, store_request_drop, "What a plugin asked of the store comes home.") \
 	M(SHARD_KEPT, shard_kept, store_request, store_request_drop, "What a plugin wrote is durable, or failed.") \
+	M(SHARD_ACCOUNT, shard_account, account_request, account_request_drop, "What became of a change of the account.") \
 	M(SHARD_CONTACT, shard_contact, shard_contact, shard_contact_drop, \
 	  "The desk changes a roster's visitor entry.") \
 	M(SHARD_REMOVED, shard_removed, shard_removed, shard_removed_drop, "An account was removed: its sessions end.") \

@@ -153,6 +153,7 @@ struct session *session_open(struct users *u, struct user *user, struct jid *ful
 	s->client = bind->link;
 	s->transport = bind->transport;
 	s->alive = true;
+	s->is_confidential = bind->confidential;
 	list_init(&s->paced);
 	s->handle = take_slot(u, s);
 	list_push_back(&user->sessions, &s->link);

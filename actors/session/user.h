@@ -26,6 +26,7 @@ struct session {
 	uint64_t handle;          /* as the edge names us */
 	enum transport transport;
 	bool alive;               /* see struct shard_liveness */
+	bool is_confidential;     /* a password may be sent over it */
 	bool is_interested;       /* asked for the roster: gets pushes */
 	bool wants_version;       /* named a version when it asked (RFC 6121 2.6): pushes bear one */
 	bool is_announced;        /* sent its own initial presence */
@@ -75,6 +76,8 @@ struct user {
 	struct list *next_back; /* in it: where the next one that comes back is looked for first; NULL = at the oldest */
 	struct list returned; /* struct waiting: came back, its session has yet to end */
 	enum user_fact account, roster;
+	bool account_busy;    /* an auth actor works on it */
+	uint64_t account_by_ms; /* not again before this */
 	struct roster_list items; /* while roster is FACT_YES */
 	struct roster_item *open; /* those a handler is looking at, until it ends: see contacts.h */
 	struct map *contacts; /* bare JID -> struct contact; NULL when none */

@@ -71,6 +71,8 @@ struct xep {
 	unsigned claim_count;
 	/* What passage_write wrote for a claim is durable: answers p->packet. NULL = with an empty result. */
 	void (*written)(struct passage *p, const struct store_request *r);
+	/* What passage_account asked for is done, or not: answers p->packet. */
+	void (*accounted)(struct passage *p, const struct account_request *r);
 	xep_phase_f *gate;        /* may refuse or rewrite */
 	xep_phase_f *handle;      /* exactly one owner takes it */
 	xep_phase_f *tap;         /* looks at what was taken or kept; the verdict is ignored */
@@ -100,6 +102,10 @@ const struct store_request *passage_read(struct passage *p, enum store_op op, en
 /* A write because of the request in passing, a claimed one, which is answered when it is durable: see xep->written; with
  * resource-constraint when the store failed. Takes r. Always XEP_DONE. */
 enum xep_verdict passage_write(struct passage *p, struct store_request *r);
+
+/* Work on the user's account by an auth actor, because of a claimed request, which xep->accounted answers. password: what the
+ * operation needs, else SPAN_NONE. Always XEP_DONE. An account that was removed takes its sessions with it, after that answer. */
+enum xep_verdict passage_account(struct passage *p, enum account_op op, struct span password);
 
 /* --- answers to the sender of the stanza in passing --- */
 /* Takes reply. Its addresses travel in the packet. */

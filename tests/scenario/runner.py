@@ -6,6 +6,7 @@
     account JID PASSWORD
     transports tcp websocket bosh  play the file once for each; $transport stands for it
     connect NAME TRANSPORT [JID PASSWORD [RESOURCE]]      log in and bind; anonymous without a JID
+    stranger NAME TRANSPORT                               a stream without login; its features are the first that comes
     refused NAME TRANSPORT JID PASSWORD CONDITION         the login fails with this SASL condition
     NAME> XML                      send
     NAME< XML                      wait for a stanza like this (elements, attributes and text given must be there;
@@ -176,6 +177,11 @@ class Play:
             raise Mismatch("login refused: " + failure)
         bare = client.jid.split("/")[0]
         self.names.update({name: client.jid, name + ".bare": bare, name + ".local": bare.split("@")[0]})
+        self.inboxes[name] = Inbox(client)
+
+    def do_stranger(self, name, transport):
+        client = self.new(transport)
+        client.open()
         self.inboxes[name] = Inbox(client)
 
     def do_refused(self, _name, transport, jid, password, condition):

@@ -14,9 +14,15 @@ struct order {
 	struct msg m;
 	struct auth_request *request;
 };
+struct account_order {
+	struct msg m;
+	struct account_request *request;
+};
 #define PROBE_PROTOCOL(M) \
 	M(PROBE_SEND, probe_send, order, NULL, "Send this to the auth actor.") \
-	M(PROBE_ANSWER, probe_answer, auth_request, auth_request_drop, "It came home.")
+	M(PROBE_ANSWER, probe_answer, auth_request, auth_request_drop, "It came home.") \
+	M(PROBE_ORDER, probe_order, account_order, NULL, "Send this account request to the auth actor.") \
+	M(PROBE_DONE, probe_done, account_request, account_request_drop, "It came home.")
 MSG_DECLARE(probe, PROBE_PROTOCOL)
 MSG_DEFINE(PROBE_PROTOCOL)
 
@@ -24,6 +30,8 @@ struct probe {
 	actor_id auth;
 	struct auth_request *answer; /* the last one */
 	unsigned count;
+	enum status done; /* the last account request */
+	unsigned done_count;
 };
 
 static void on_probe_send(struct probe *self, struct order *o)
@@ -38,6 +46,18 @@ static void on_probe_answer(struct probe *self, struct auth_request *r)
 	self->answer = r;
 	self->count++;
 	actor_keep(&r->m);
+}
+
+static void on_probe_order(struct probe *self, struct account_order *o)
+{
+	actor_send(self->auth, &o->request);
+}
+
+static void on_probe_done(struct probe *self, struct account_request *r)
+{
+	assert_null(r->password);
+	self->done = r->status;
+	self->done_count++;
 }
 
 MSG_RECEIVE(probe, struct probe, PROBE_PROTOCOL)
@@ -74,7 +94,7 @@ static void add(struct store *s, const char *user, const char *password)
 static void world_raise(struct world *w, const char *uri)
 {
 	memset(w, 0, sizeof(*w));
-	w->conf = config_for_test("sess-man/plugins-conf/scram-iterations[I]=4096");
+	w->conf = config_for_test("sess-man/plugins-conf/scram-iterations[I]=4096\n--virt-hosts=localhost,few.example:max-users=2");
 	w->server = (struct server){ .conf = w->conf, .secret = "an installation's secret" };
 	engine_init(&(struct engine_options){ .simulate = true, .seed = 7, .workers = 1 });
 	w->probe.auth = auth_spawn(&w->server, uri);
@@ -328,6 +348,77 @@ static void what_has_waited_too_long_is_not_looked_at(void **state)
 	world_lower(&w);
 }
 
+static enum status account(struct world *w, enum account_op op, const char *user, const char *password, bool reserved)
+{
+	struct account_request *r = MSG_NEW(auth_account, account_request);
+	struct account_order *o = MSG_NEW(probe_order, account_order);
+	unsigned before = w->probe.done_count;
+
+	r->reply = &probe_done_kind;
+	r->op = op;
+	r->user = jid_parse(span_of(user));
+	r->password = password ? xstrdup(password) : NULL;
+	r->reserved = reserved;
+	o->request = r;
+	actor_send(w->probe_id, &o);
+	engine_sim_run(0);
+	assert_int_equal(w->probe.done_count, before + 1);
+	return w->probe.done;
+}
+
+static void accounts_are_made_changed_and_removed(void **state)
+{
+	static const struct {
+		enum account_op op;
+		const char *user, *password;
+		bool reserved;
+		enum status status;
+	} rows[] = {
+		{ ACCOUNT_CREATE, "alice@localhost", "secret", false, STATUS_OK },
+		{ ACCOUNT_CREATE, "alice@localhost", "other", false, STATUS_EXISTS },
+		{ ACCOUNT_CREATE, "seat1@localhost", "secret", true, STATUS_EXISTS }, /* nobody's, and there is none */
+		{ ACCOUNT_CREATE, "bob@localhost", "", false, STATUS_INVALID },
+		{ ACCOUNT_CREATE, "bob@localhost", "a\tb", false, STATUS_INVALID },
+		{ ACCOUNT_CREATE, "bob@localhost", NULL, false, STATUS_INVALID },
+		{ ACCOUNT_CREATE, "a@few.example", "secret", false, STATUS_OK },
+		{ ACCOUNT_CREATE, "b@few.example", "secret", false, STATUS_OK },
+		{ ACCOUNT_CREATE, "c@few.example", "secret", false, STATUS_LIMIT }, /* alice is of another domain */
+		{ ACCOUNT_CREATE, "a@few.example", "secret", false, STATUS_EXISTS },
+		{ ACCOUNT_CHANGE, "nobody@localhost", "secret", false, STATUS_NOT_FOUND },
+		{ ACCOUNT_CHANGE, "alice@localhost", "a\tb", false, STATUS_INVALID },
+		{ ACCOUNT_CHANGE, "alice@localhost", "new", false, STATUS_OK },
+		{ ACCOUNT_REMOVE, "b@few.example", NULL, false, STATUS_OK },
+		{ ACCOUNT_REMOVE, "b@few.example", NULL, false, STATUS_NOT_FOUND },
+		{ ACCOUNT_CREATE, "c@few.example", "secret", false, STATUS_OK }, /* there is room again */
+	};
+	struct world w;
+
+	(void)state;
+	world_raise(&w, "memory:accounts");
+	w.accounts = open_accounts("memory:accounts");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		enum status st = account(&w, rows[i].op, rows[i].user, rows[i].password, rows[i].reserved);
+
+		if (st != rows[i].status)
+			fail_msg("row %zu: %s", i, status_text(st));
+	}
+	assert_int_equal(ask(&w, AUTH_OP_PASSWORD, "alice@localhost", "new")->verdict, AUTH_OK);
+	assert_int_equal(ask(&w, AUTH_OP_PASSWORD, "alice@localhost", "secret")->verdict, AUTH_REFUSED);
+	assert_int_equal(ask(&w, AUTH_OP_PASSWORD, "seat1@localhost", "secret")->verdict, AUTH_REFUSED);
+	world_lower(&w);
+}
+
+static void without_a_store_no_account_is_made(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_raise(&w, "sqlite:/proc/no/such/place.db");
+	assert_int_not_equal(account(&w, ACCOUNT_CREATE, "alice@localhost", "secret", false), STATUS_OK);
+	assert_int_not_equal(account(&w, ACCOUNT_CREATE, "seat1@localhost", "secret", true), STATUS_EXISTS);
+	world_lower(&w);
+}
+
 static void requests_left_at_the_end_are_freed(void **state)
 {
 	struct world w;
@@ -353,6 +444,8 @@ int main(void)
 		cmocka_unit_test(damaged_keys_are_unavailable_and_harm_nobody_else),
 		cmocka_unit_test(a_store_that_comes_late_is_found),
 		cmocka_unit_test(what_has_waited_too_long_is_not_looked_at),
+		cmocka_unit_test(accounts_are_made_changed_and_removed),
+		cmocka_unit_test(without_a_store_no_account_is_made),
 		cmocka_unit_test(requests_left_at_the_end_are_freed),
 	};
 

@@ -95,10 +95,24 @@ static void judge(struct world *w, struct auth_request *r)
 		r->verdict = AUTH_REFUSED;
 }
 
+static void account_receive(struct world *w, struct account_request *r)
+{
+	buf_addf(&w->log, "ACCOUNT op=%d %s %s%s\n", r->op, r->user->text, r->password, r->reserved ? " reserved" : "");
+	if (w->forgets_accounts)
+		return;
+	r->status = w->account_status;
+	actor_reply_as(&r->m, r->reply);
+}
+
 static void auth_receive(void *state, struct msg *m)
 {
 	struct world *w = state;
 	struct auth_request *r = (struct auth_request *)(void *)m;
+
+	if (m->kind == &auth_account_kind) {
+		account_receive(w, (struct account_request *)(void *)m);
+		return;
+	}
 
 	buf_addf(&w->log, "%s op=%d %s\n", m->kind == &cookie_request_kind ? "COOKIE" : "AUTH", r->op, r->user->text);
 	if (w->silent) {

@@ -29,6 +29,8 @@ struct world {
 	unsigned held_count;
 	enum stanza_error bind_error;
 	struct auth_request *kept;
+	enum status account_status; /* what account requests are answered with */
+	bool forgets_accounts;      /* they are not answered at all */
 	struct link link;   /* of the last SHARD_BIND */
 	uint64_t session;   /* given to the last one bound */
 	char full[128];     /* its JID */

@@ -1,5 +1,6 @@
 #include "world.h"
 
+#include "actors/auth.h"
 #include "runtime/actor/engine.h"
 #include "storage/store.h"
 
@@ -202,6 +203,8 @@ struct world *world_new_seeded(const char *lines, uint64_t seed)
 	w->real_store = store_spawn(open_store(uri, STORE_WRITER));
 	s->store = actor_spawn(&store_probe, w, 0);
 	s->pool = actor_spawn(&pool_probe, w, 0);
+	s->auths = 1;
+	s->auth[0] = auth_spawn(s, uri);
 	for (unsigned i = 0; i < 2; i++) {
 		s->desk[i] = actor_spawn(&desk_probe, w, 0);
 		s->edge[i] = actor_spawn(&edge_probe, w, i);
@@ -263,6 +266,7 @@ unsigned client_new(struct world *w, const char *bare, const char *resource)
 	m->link = (struct link){ w->server.edge[i % 2], i, 1 };
 	m->resource = resource ? xstrdup(resource) : NULL;
 	m->class = server_class(&w->server, m->bare);
+	m->confidential = !w->unsafe;
 	(void)snprintf(m->address, sizeof(m->address), "192.0.2.%u", i + 1);
 	actor_send(server_shard(&w->server, m->bare), &m);
 	world_run(w);

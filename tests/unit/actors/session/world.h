@@ -41,6 +41,7 @@ struct world {
 	bool store_stalls;        /* requests wait until world_release_store */
 	struct msg *stalled[64];
 	unsigned stalled_count;
+	bool unsafe;              /* others can read what the next clients send */
 	struct client clients[WORLD_CLIENTS];
 	unsigned client_count;
 	struct buf desk, pool;
