@@ -92,6 +92,40 @@ class Slixmpp(unittest.IsolatedAsyncioTestCase):
             await bob.go()
             await alice.go()
 
+    async def test_an_account_is_registered_changed_and_given_up(self):
+        with Server("--virt-hosts=localhost:register",
+                    "sess-man/plugins-conf/jabber\\:iq\\:register/change-interval[I]=0") as server:
+            eve = Peer(server, "eve@localhost", "secret")
+            eve.register_plugin("xep_0004")
+            eve.register_plugin("xep_0066")
+            eve.register_plugin("xep_0077")
+            eve._always_send_everything = True  # this slixmpp keeps requests back until login, its own ones too
+            registered = asyncio.get_event_loop().create_future()
+
+            async def register(form):
+                wish = eve.Iq()
+                wish["type"] = "set"
+                wish["register"]["username"], wish["register"]["password"] = "eve", "secret"
+                registered.set_result((form, await wish.send()))
+
+            eve.add_event_handler("register", register)
+            await eve.come()
+            form, done = await asyncio.wait_for(registered, LIMIT)
+            self.assertIsNotNone(form.xml.find("{jabber:iq:register}query/{jabber:iq:register}username"))
+            self.assertEqual(done["type"], "result")
+            await asyncio.wait_for(eve["xep_0077"].change_password("fresh", jid="localhost"), LIMIT)
+            again = Peer(server, "eve@localhost/other", "fresh")
+            await again.come()
+            gone, other = eve.wait("disconnected"), again.wait("disconnected")
+            await asyncio.wait_for(eve["xep_0077"].cancel_registration(jid="localhost"), LIMIT)
+            await asyncio.wait_for(gone, LIMIT)
+            await asyncio.wait_for(other, LIMIT)
+            late = Peer(server, "eve@localhost", "fresh")
+            failed = late.wait("failed_auth")
+            late.connect(("127.0.0.1", server.c2s), force_starttls=True)
+            await asyncio.wait_for(failed, LIMIT)
+            late.abort()
+
     async def test_wrong_password(self):
         with Server() as server:
             server.account("alice@localhost", "secret")

@@ -102,9 +102,9 @@ static void edits_change_the_default_list(void **state)
 		{ "-disco,+disco=16:2000", { -1 }, NULL },
 		{ "amp=8", { -1 }, NULL },
 		{ "-amp=8", { CONFIG_PLUGIN_amp, -1 }, NULL },
-		{ "-jabber:iq:register", { -1 }, NULL },
+		{ "-jabber:iq:register", { CONFIG_PLUGIN_register, -1 }, NULL },
 		{ "-nonsense", { -1 }, "1 warning: no plugin 'nonsense' to leave out" },
-		{ "-jabber:iq:register,+your-plugin=8,jabber:iq:auth=16", { -1 },
+		{ "-jabber:iq:register,+your-plugin=8,jabber:iq:auth=16", { CONFIG_PLUGIN_register, -1 },
 		  "1 warning: no implementation found for plugin 'your-plugin'" },
 	};
 
