@@ -83,12 +83,17 @@ void config_problem_print(const struct config_problem *p, struct buf *out)
 	add_on_one_line(out, p->text);
 }
 
+const struct config_raw *config_raw_find(const struct config *c, const char *key)
+{
+	for (size_t i = c->raw_count; i > 0; i--)
+		if (strcmp(c->raw[i - 1].key, key) == 0)
+			return &c->raw[i - 1];
+	return NULL;
+}
+
 const struct config_raw *loading_find(const struct loading *l, const char *key)
 {
-	for (size_t i = l->c->raw_count; i > 0; i--)
-		if (strcmp(l->c->raw[i - 1].key, key) == 0)
-			return &l->c->raw[i - 1];
-	return NULL;
+	return config_raw_find(l->c, key);
 }
 
 /* Keeps the pair; an earlier one with the same key gives way, and so does its place: what stands later counts, also between
@@ -223,34 +228,48 @@ static void apply(struct loading *l, const struct option_row *row, const struct 
 	}
 }
 
-#define PLUGIN_CONF "sess-man/plugins-conf/"
-
-/* Whether a setting of plugins as written, `id/key`, `id1,id2/key`, or `key` for all (spec 2.4), means this key. */
-static bool means(const char *written, const char *key)
+/* Whether the ids in front of a setting's key, `id` or `id1,id2`, name this one. */
+static bool names(const char *list, size_t n, struct span id)
 {
-	const char *rest = written + sizeof(PLUGIN_CONF) - 1, *name = strrchr(rest, '/'), *id = key + sizeof(PLUGIN_CONF) - 1, *own;
 	struct config_list ids;
 	bool found = false;
-	char *list;
+	char *text = xstrndup(list, n);
 
-	if (strncmp(key, PLUGIN_CONF, sizeof(PLUGIN_CONF) - 1) != 0 || !(own = strrchr(id, '/')))
-		return false;
-	if (!name)
-		return strcmp(own + 1, rest) == 0;
-	if (strcmp(own, name) != 0)
-		return false;
-	list = xstrndup(rest, (size_t)(name - rest));
-	option_parse_list(list, &ids);
+	option_parse_list(text, &ids);
 	for (size_t i = 0; i < ids.count; i++)
-		found |= span_is((struct span){ id, (size_t)(own - id) }, ids.items[i]);
+		found |= span_is(id, ids.items[i]);
 	option_free_list(&ids);
-	free(list);
+	free(text);
 	return found;
 }
 
-static bool is_common(const struct config_raw *raw)
+static bool is_plugin_setting(const char *key)
 {
-	return strncmp(raw->key, PLUGIN_CONF, sizeof(PLUGIN_CONF) - 1) == 0 && !strchr(raw->key + sizeof(PLUGIN_CONF) - 1, '/');
+	return strncmp(key, PLUGIN_CONF, sizeof(PLUGIN_CONF) - 1) == 0;
+}
+
+bool plugin_setting_means(const char *written, const char *key)
+{
+	const char *rest = written + sizeof(PLUGIN_CONF) - 1, *name, *id = key + sizeof(PLUGIN_CONF) - 1, *own;
+
+	if (!is_plugin_setting(written) || !is_plugin_setting(key) || !(own = strrchr(id, '/')))
+		return false;
+	name = strrchr(rest, '/');
+	if (!name)
+		return strcmp(own + 1, rest) == 0;
+	return strcmp(own, name) == 0 && names(rest, (size_t)(name - rest), (struct span){ id, (size_t)(own - id) });
+}
+
+bool plugin_setting_is_common(const char *key)
+{
+	return is_plugin_setting(key) && !strchr(key + sizeof(PLUGIN_CONF) - 1, '/');
+}
+
+bool plugin_setting_is_of(const char *written, const char *id)
+{
+	const char *rest = written + sizeof(PLUGIN_CONF) - 1, *name = is_plugin_setting(written) ? strrchr(rest, '/') : NULL;
+
+	return name && names(rest, (size_t)(name - rest), span_of(id));
 }
 
 static void apply_as(struct loading *l, enum config_option option, const struct config_raw *raw)
@@ -258,7 +277,7 @@ static void apply_as(struct loading *l, enum config_option option, const struct 
 	const struct config_raw *before = l->c->source[option];
 
 	/* Common to all plugins: one of its own wins, wherever it stands. */
-	if (before != raw && (!is_common(raw) || !before || is_common(before)))
+	if (before != raw && (!plugin_setting_is_common(raw->key) || !before || plugin_setting_is_common(before->key)))
 		apply(l, &option_rows[option], raw);
 }
 
@@ -268,12 +287,12 @@ static bool apply_plugin_setting(struct loading *l, const struct config_raw *raw
 	bool any = false;
 
 	for (size_t i = 0; i < CONFIG_OPTION_COUNT; i++)
-		if (means(raw->key, option_rows[i].key)) {
+		if (plugin_setting_means(raw->key, option_rows[i].key)) {
 			apply_as(l, (enum config_option)i, raw);
 			any = true;
 		}
 	for (size_t i = 0; i < option_alias_count; i++)
-		if (means(raw->key, option_aliases[i].key)) {
+		if (plugin_setting_means(raw->key, option_aliases[i].key)) {
 			apply_as(l, option_aliases[i].option, raw);
 			any = true;
 		}
@@ -352,9 +371,9 @@ static void report_unknown(struct loading *l, const struct config_raw *raw)
 				near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 	else if (near)
 		loading_problem(l, CONFIG_WARNING, raw, "unknown setting %s; did you mean %s?", raw->key, near);
-	else if (raw->key[0] == '-' && !raw->file)
+	else if (raw->key[0] == '-' && !raw->file && l->c->extension_count == 0)
 		loading_problem(l, CONFIG_WARNING, raw, "unknown option %s on the command line; it has no effect", raw->key);
-	else if (is_our_component(raw->key) && strncmp(raw->key, PLUGIN_CONF, sizeof(PLUGIN_CONF) - 1) != 0)
+	else if (is_our_component(raw->key) && !is_plugin_setting(raw->key))
 		loading_problem(l, CONFIG_WARNING, raw, "unknown setting %s; it is kept for extensions", raw->key);
 	/* others belong to extensions: kept, shown in the dump, not remarked on */
 }
@@ -368,7 +387,9 @@ static void classify(struct loading *l, const struct config_raw *raw)
 		apply(l, row, raw);
 	else if (lists_know_key(raw->key))
 		return;
-	else if (strncmp(raw->key, PLUGIN_CONF, sizeof(PLUGIN_CONF) - 1) == 0 && apply_plugin_setting(l, raw))
+	else if (is_plugin_setting(raw->key) && apply_plugin_setting(l, raw))
+		return;
+	else if (extensions_own(l, raw))
 		return;
 	else if ((later = option_find_later(raw->key)))
 		loading_problem(l, CONFIG_WARNING, raw, "%s is accepted and has no effect: %s", raw->key, later->doc);
@@ -378,6 +399,7 @@ static void classify(struct loading *l, const struct config_raw *raw)
 
 static struct config *finish(struct loading *l)
 {
+	extensions_find(l);
 	for (size_t i = 0; i < l->c->raw_count; i++)
 		classify(l, &l->c->raw[i]);
 	lists_read_components(l);
@@ -440,6 +462,7 @@ void config_free(struct config *c)
 		free(c->raw[i].value);
 		free(c->raw[i].file);
 	}
+	extensions_forget(c);
 	option_free_list(&c->files);
 	free(c->vhosts);
 	free(c->listeners);
@@ -481,10 +504,18 @@ bool config_wants_tls(const struct config *c)
 	return false;
 }
 
+void config_report(struct config *c, struct config_problems *problems, enum config_severity severity, const struct config_raw *where,
+		   const char *text)
+{
+	struct loading l = { .c = c, .problems = problems };
+
+	loading_problem(&l, severity, where, "%s", text);
+	loading_sort(&l);
+}
+
 const char *config_raw_value(const struct config *c, const char *key)
 {
-	for (size_t i = c->raw_count; i > 0; i--)
-		if (strcmp(c->raw[i - 1].key, key) == 0)
-			return c->raw[i - 1].value;
-	return NULL;
+	const struct config_raw *raw = config_raw_find(c, key);
+
+	return raw ? raw->value : NULL;
 }

@@ -93,6 +93,13 @@ struct config_listener { /* one port of one component: c2s, bosh or ws2s */
 	uint32_t accepts_per_second;
 };
 
+/* A shared object that is to be loaded (docs/extending.md): a plugin of sess-man/extensions, or the class of a component. */
+struct config_extension {
+	char *path, *name; /* the file's without .so; the component's */
+	bool is_component;
+	const struct config_raw *source;
+};
+
 struct config {
 #define OPTION_BOOL(field, key, def, doc) bool field;
 #define OPTION_INT(field, key, def, min, max, unit, doc) int64_t field;
@@ -120,6 +127,8 @@ struct config {
 	struct config_raw *raw;
 	size_t raw_count;
 	const struct config_raw *source[CONFIG_OPTION_COUNT]; /* the pair an option came from; NULL = default */
+	struct config_extension *extensions; /* plugins in their order, then components */
+	size_t extension_count;
 	struct config_list files; /* as read */
 };
 
@@ -182,6 +191,17 @@ enum config_durability config_durability(const struct config *c, struct span dom
 bool config_wants_tls(const struct config *c);
 /* A pair of the file as written, for extensions; NULL when absent. */
 const char *config_raw_value(const struct config *c, const char *key);
+
+/* The last pair with this key; NULL when absent. */
+const struct config_raw *config_raw_find(const struct config *c, const char *key);
+/* The pair that sets `key` of this extension: component/key, or sess-man/plugins-conf/ with the plugin's id, several ids, or none
+ * (a plugin's own wins). NULL when absent. */
+const struct config_raw *config_extension_setting(const struct config *c, const struct config_extension *e, const char *key);
+/* Whether a key as written is a setting of this extension by its form; not those common to all plugins. */
+bool config_extension_owns(const struct config_extension *e, const char *key);
+/* Adds what others than conf found wrong with a pair (NULL: with none). */
+void config_report(struct config *c, struct config_problems *problems, enum config_severity severity, const struct config_raw *where,
+		   const char *text);
 
 const char *config_plugin_id(enum config_plugin p);
 /* The effective configuration in Tigase's dump form, sorted, secrets starred; false and errno when it cannot be

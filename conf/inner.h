@@ -41,6 +41,20 @@ struct config_hosts *hosts_new(void);
 void hosts_add_static(struct config_hosts *t, const struct config_vhost *v); /* stays its owner's */
 void hosts_free(struct config_hosts *t);
 
+/* config.c: settings of plugins as written, `id/key`, `id1,id2/key`, or `key` for all, behind this (spec of the format in
+ * docs/operations.md) */
+#define PLUGIN_CONF "sess-man/plugins-conf/"
+bool plugin_setting_means(const char *written, const char *key); /* key: PLUGIN_CONF id / key */
+bool plugin_setting_is_common(const char *key);
+bool plugin_setting_is_of(const char *written, const char *id); /* any key of this plugin */
+
+/* extensions.c: what is loaded from shared objects */
+void extensions_find(struct loading *l); /* before the options are read */
+bool extensions_own(const struct loading *l, const struct config_raw *raw); /* names one, or may be a setting of one */
+bool extensions_have_plugin(const struct loading *l, const char *id);
+void extensions_drop_plugin(struct loading *l, const char *id);
+void extensions_forget(struct config *c);
+
 /* listeners.c: ports and what is set for each */
 bool listeners_parse_port(const char *text, uint16_t *out); /* 1 to 65535, decimal */
 bool listeners_know_key(const char *key);

@@ -86,6 +86,8 @@ static void choose(struct loading *l, const struct plugin_row *rows, int count, 
 
 	for (int k = 0; i < 0 && k < count; k++)
 		nearest_consider(&near, rows[k].id);
+	if (i < 0 && rows == plugin_rows && extensions_have_plugin(l, id))
+		return; /* runs because it is loaded */
 	if (i < 0) {
 		loading_problem(l, CONFIG_WARNING, where, "no implementation found for %s '%s'; it is skipped%s%s%s", what, id,
 				near.best ? "; did you mean " : "", near.best ? near.best : "", near.best ? "?" : "");
@@ -154,7 +156,9 @@ static void drop_plugin(struct loading *l, const char *id, const struct config_r
 	option_parse_list(names, &ids);
 	for (size_t i = 0; i < ids.count; i++) {
 		at = find_row(plugin_rows, CONFIG_PLUGIN_COUNT, ids.items[i]);
-		if (at < 0)
+		if (extensions_have_plugin(l, ids.items[i]))
+			extensions_drop_plugin(l, ids.items[i]);
+		else if (at < 0)
 			loading_problem(l, CONFIG_WARNING, where, "no plugin '%s' to leave out", ids.items[i]);
 		if (at >= 0 && plugin_rows[at].state != PLUGIN_CORE)
 			l->c->plugins[at] = false;
