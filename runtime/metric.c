@@ -10,7 +10,7 @@
 /* On cache lines of its own, and of whole lines: two threads that count must not write the same one. */
 struct metric_block {
 	_Alignas(64) struct metric_block *next;
-	int64_t cells[METRIC_COUNT]; /* written by one thread, read by all */
+	int64_t cells[METRIC_COUNT + 1 + METRIC_DECLARED_MAX]; /* written by one thread, read by all */
 };
 
 static pthread_mutex_t blocks_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -22,6 +22,25 @@ const struct metric_row metric_rows[METRIC_COUNT] = {
 #include "runtime/metrics.def"
 #undef METRIC
 };
+
+static struct metric_row declared[METRIC_DECLARED_MAX]; /* number METRIC_COUNT + 1 and on */
+static unsigned declared_count;
+
+static const struct metric_row *row_of(unsigned m)
+{
+	return m < METRIC_COUNT ? &metric_rows[m] : &declared[m - METRIC_COUNT - 1];
+}
+
+enum metric metric_declare(const char *name, enum metric_kind kind, const char *help)
+{
+	for (unsigned i = 0; i < declared_count; i++)
+		if (strcmp(declared[i].name, name) == 0)
+			return declared[i].kind == kind ? (enum metric)(METRIC_COUNT + 1 + i) : METRIC_COUNT;
+	if (declared_count == METRIC_DECLARED_MAX)
+		return METRIC_COUNT;
+	declared[declared_count] = (struct metric_row){ xstrdup(name), kind, "", xstrdup(help) };
+	return (enum metric)(METRIC_COUNT + 1 + declared_count++);
+}
 
 static struct metric_block *new_block(void)
 {
@@ -62,9 +81,12 @@ static const char *kind_text(enum metric_kind kind)
 
 void metric_print(struct buf *out)
 {
-	for (unsigned i = 0; i < METRIC_COUNT; i++) {
-		const struct metric_row *row = &metric_rows[i];
+	for (unsigned i = 0; i < METRIC_COUNT + 1 + declared_count; i++) {
+		const struct metric_row *row;
 
+		if (i == METRIC_COUNT)
+			continue;
+		row = row_of(i);
 		buf_addf(out, "# HELP switchboard_%s %s\n# TYPE switchboard_%s %s\nswitchboard_%s %lld\n", row->name, row->help,
 			 row->name, kind_text(row->kind), row->name, (long long)metric_read((enum metric)i));
 	}

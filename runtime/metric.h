@@ -13,6 +13,9 @@ enum metric {
 	METRIC_COUNT
 };
 
+/* Further ones that are known only at the start (extensions): cells behind those of the table. */
+#define METRIC_DECLARED_MAX 256
+
 struct metric_row {
 	const char *name; /* lower case with underscores, as shown by /metrics */
 	enum metric_kind kind;
@@ -33,6 +36,10 @@ static inline void metric_limit(enum metric m)
 	metric_add(METRIC_limits_hit, 1);
 	metric_add(m, 1);
 }
+/* A metric of no row, for metric_add and metric_read like the others; `name` and `help` are copied. The same name again is the
+ * same metric. METRIC_COUNT: there are METRIC_DECLARED_MAX already, or one of another kind has the name. Main thread, before
+ * others start. */
+enum metric metric_declare(const char *name, enum metric_kind kind, const char *help);
 int64_t metric_read(enum metric m); /* sum over threads; any thread */
 
 struct buf;
