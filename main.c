@@ -287,9 +287,10 @@ static bool change_user(const struct config *conf)
 }
 
 /* All that needs privileges or a path nobody will need again; then no way back. NULL, or what is wrong. */
-static char *raise_all(const struct command_line *line, const struct config *conf, struct server *server)
+static char *raise_all(const struct command_line *line, const struct config *conf, const struct extensions *extensions,
+		       struct server *server)
 {
-	char *error = topology_raise(conf, server);
+	char *error = topology_raise(conf, extensions, server);
 
 	if (error)
 		return error;
@@ -331,7 +332,7 @@ static void lower_all(struct server *server)
 	topology_lower(server);
 }
 
-static int run(const struct command_line *line, struct config *conf)
+static int run(const struct command_line *line, struct config *conf, const struct extensions *extensions)
 {
 	struct server server;
 	sigset_t signals;
@@ -350,7 +351,7 @@ static int run(const struct command_line *line, struct config *conf)
 	if (!notify_open())
 		LOG_WARNING("main", "the service manager cannot be reached at $NOTIFY_SOCKET: %s", strerror(errno));
 	engine_init(&(struct engine_options){ .workers = (unsigned)conf->workers });
-	error = raise_all(line, conf, &server);
+	error = raise_all(line, conf, extensions, &server);
 	if (error) {
 		fprintf(stderr, "switchboard: cannot start: %s\n", error);
 		free(error);
@@ -388,6 +389,7 @@ int main(int argc, char **argv)
 	struct command_line line;
 	struct config_problems problems = { 0 };
 	struct config *conf;
+	struct extensions *extensions = NULL;
 	const char *missing = xml_library_problem();
 	int code;
 
@@ -417,17 +419,20 @@ int main(int argc, char **argv)
 	} else if (config_has_fatal(&problems) || line.check || line.rest >= argc) {
 		bool changed = change_user(conf); /* what the world allows is asked as that user */
 
-		if (line.check || line.rest >= argc)
+		if (line.check || line.rest >= argc) {
 			config_check_outside(conf, &problems);
+			extensions = extensions_load(conf, &problems);
+		}
 		print_problems(&problems);
 		code = config_has_fatal(&problems) || !changed;
 		if (line.check && !code)
 			puts("configuration ok");
 		else if (!line.check && !code)
-			code = run(&line, conf);
+			code = run(&line, conf, extensions);
 	} else {
 		code = change_user(conf) ? account_command(conf, argc - line.rest - 1, argv + line.rest + 1) : 1;
 	}
+	extensions_free(extensions);
 	config_problems_free(&problems);
 	config_free(conf);
 	option_free_list(&line.files);

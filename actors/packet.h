@@ -16,6 +16,9 @@ enum packet_flag {
 	PACKET_HELD = 1 << 8,       /* has not been handed to any client yet, though it is marked as returned (custody_hold) */
 };
 
+/* A bit for each hook of extensions, and direction, that has seen it (actors/extension/plugin.c). */
+#define PACKET_SEEN 0xff00u
+
 struct packet {
 	struct stanza *stanza;
 	struct jid *from, *to; /* counted; `to` NULL = the sender's own account (RFC 6120 10.3.3) */

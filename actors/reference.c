@@ -3,6 +3,7 @@
 #include "actors/account_watch.h"
 #include "actors/auth.h"
 #include "actors/desk/inner.h"
+#include "actors/extension/extension.h"
 #include "actors/session/shard.h"
 #include "actors/store.h"
 
@@ -21,6 +22,7 @@ void reference_print_messages(struct buf *out)
 		{ "Session shard", "actors/session/shard.h", KINDS(SHARD_PROTOCOL) },
 		{ "Desk", "actors/desk/inner.h", KINDS(DESK_PROTOCOL) },
 		{ "Pool of seats and robots", "actors/desk/inner.h", KINDS(POOL_PROTOCOL) },
+		{ "Component by others", "actors/extension/extension.h", KINDS(COMPONENT_PROTOCOL) },
 		{ "Store", "actors/store.h", KINDS(STORE_PROTOCOL) },
 		{ "Auth", "actors/auth.h", KINDS(AUTH_PROTOCOL) },
 		{ "Cookie cache", "actors/auth.h", KINDS(COOKIE_PROTOCOL) },

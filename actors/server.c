@@ -3,6 +3,7 @@
 #include "actors/server.h"
 
 #include "actors/desk/desk.h"
+#include "actors/extension/extension.h"
 #include "actors/session/shard.h"
 #include "runtime/log.h"
 
@@ -75,6 +76,23 @@ bool server_is_desk(const struct server *s, const struct jid *j)
 	return s->desk_on && span_is(jid_local(j), s->conf->desk_name) && server_is_local(s, jid_domain(j));
 }
 
+actor_id server_component(const struct server *s, const struct jid *j)
+{
+	struct span domain = jid_domain(j);
+
+	for (unsigned i = 0; i < s->component_count; i++) {
+		const struct server_component *c = &s->components[i];
+		size_t n = strlen(c->name);
+
+		if (j->local_n && span_is(jid_local(j), c->name) && server_is_local(s, domain))
+			return c->id;
+		if (domain.n > n + 1 && memcmp(domain.p, c->name, n) == 0 && domain.p[n] == '.' &&
+		    server_is_local(s, (struct span){ domain.p + n + 1, domain.n - n - 1 }))
+			return c->id;
+	}
+	return ACTOR_NONE;
+}
+
 static void send_packet(actor_id to, const struct msg_kind *kind, struct packet *p)
 {
 	struct packet_msg *m = (struct packet_msg *)(void *)msg_new(kind);
@@ -95,7 +113,10 @@ static void bounce(const struct server *s, struct packet *p, enum stanza_error c
 
 		reply.pledge = p->pledge; /* see passage_reply */
 		p->pledge = NULL;
-		send_packet(server_shard(s, p->from), &shard_route_kind, &reply);
+		if (s->component_count && server_component(s, p->from) != ACTOR_NONE)
+			send_packet(server_component(s, p->from), &component_stanza_kind, &reply);
+		else
+			send_packet(server_shard(s, p->from), &shard_route_kind, &reply);
 	}
 	packet_clear(p);
 }
@@ -103,8 +124,16 @@ static void bounce(const struct server *s, struct packet *p, enum stanza_error c
 void server_route(const struct server *s, struct packet *p)
 {
 	ASSERT(p->stanza && p->from && p->to);
+	if (s->component_count) {
+		actor_id component = server_component(s, p->to);
+
+		if (component != ACTOR_NONE) {
+			send_packet(component, &component_stanza_kind, p);
+			return;
+		}
+	}
 	if (!server_is_local(s, jid_domain(p->to))) {
-		if (server_is_local(s, jid_domain(p->from)))
+		if (server_is_local(s, jid_domain(p->from)) || (s->component_count && server_component(s, p->from) != ACTOR_NONE))
 			bounce(s, p, STANZA_ERROR_REMOTE_SERVER_NOT_FOUND);
 		else
 			packet_clear(p);

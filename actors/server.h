@@ -14,6 +14,13 @@
 enum client_class { CLASS_USER, CLASS_VISITOR, CLASS_SEAT, CLASS_ROBOT };
 
 struct tls_store;
+struct extensions;
+
+/* A component by others (actors/extension/): reached at name@domain and at all of name.domain, for each domain served. */
+struct server_component {
+	const char *name, *title;
+	actor_id id;
+};
 
 struct server {
 	const struct config *conf;
@@ -26,6 +33,9 @@ struct server {
 	actor_id auth[SERVER_WORKERS_MAX];  /* account look-ups and slow hashing, threads of their own */
 	actor_id cookie;                    /* seat cookies in Redis; ACTOR_NONE when not configured */
 	struct tls_store *tls;              /* NULL when nothing listens with TLS */
+	const struct extensions *extensions; /* plugins by others; NULL = none */
+	struct server_component *components; /* by others; owned */
+	unsigned component_count;
 	bool desk_on;                       /* seats or robots are configured */
 	uint8_t secret[32];                 /* per installation: fake salts, visitor cookies; from the store */
 	uint64_t started_wall_us;
@@ -46,7 +56,10 @@ bool server_is_desk(const struct server *s, const struct jid *j);
 #define VISITOR_LOCAL_PREFIX "v-"
 bool server_is_anonymous_local(struct span local);
 
-/* Hands a stanza to whoever is responsible for its `to`: local user -> its shard (SHARD_ROUTE), a visitor (unless
+/* The component that has this address; ACTOR_NONE = none has. */
+actor_id server_component(const struct server *s, const struct jid *j);
+
+/* Hands a stanza to whoever is responsible for its `to`: a component by others -> COMPONENT_STANZA, local user -> its shard (SHARD_ROUTE), a visitor (unless
  * PACKET_FROM_DESK) -> the desk (DESK_TO_VISITOR), desk address -> desk of the sending visitor (DESK_FROM_VISITOR),
  * a domain we do not serve -> remote-server-not-found back to the sender. Takes *p. */
 void server_route(const struct server *s, struct packet *p);

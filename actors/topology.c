@@ -1,4 +1,4 @@
-/* Every actor of the server, in spawn order: store, logins, desk, shards, account watch, edges. Actors name each other through struct
+/* Every actor of the server, in spawn order: store, logins, desk, components by others, shards, account watch, edges. Actors name each other through struct
  * server, so all ids are filled in before the engine starts; messages sent earlier wait in mailboxes. */
 #include "actors/topology.h"
 
@@ -100,6 +100,7 @@ static char *spawn_all(struct server *s, struct store *writer, uint64_t removed)
 		for (unsigned i = 0; i < s->desks; i++)
 			s->desk[i] = desk_spawn(s, i);
 	}
+	components_spawn(s);
 	for (unsigned i = 0; i < s->shards; i++)
 		s->shard[i] = shard_spawn(s, i);
 	if (s->conf->account_watch)
@@ -109,13 +110,13 @@ static char *spawn_all(struct server *s, struct store *writer, uint64_t removed)
 	return error;
 }
 
-char *topology_raise(const struct config *conf, struct server *out)
+char *topology_raise(const struct config *conf, const struct extensions *extensions, struct server *out)
 {
 	struct store *writer = NULL;
 	uint64_t removed = 0;
 	char *error;
 
-	*out = (struct server){ .conf = conf };
+	*out = (struct server){ .conf = conf, .extensions = extensions };
 	set_sizes(out);
 	error = open_store(out, &writer, &removed);
 	if (!error && config_wants_tls(conf))
@@ -157,4 +158,7 @@ void topology_lower(struct server *s)
 {
 	tls_store_free(s->tls);
 	s->tls = NULL;
+	free(s->components);
+	s->components = NULL;
+	s->component_count = 0;
 }

@@ -21,6 +21,7 @@ struct phase_row { /* what a plugin has for one phase */
 static void phases_of(const struct xep *x, struct phase_row out[PHASES])
 {
 	out[PHASE_GATE] = (struct phase_row){ x->gate, x->gate_on };
+	out[PHASE_ASKED] = (struct phase_row){ x->asked, 0 };
 	out[PHASE_HANDLE] = (struct phase_row){ x->handle, x->handle_on };
 	out[PHASE_TAP] = (struct phase_row){ x->tap, x->tap_on };
 	out[PHASE_UNDELIVERED] = (struct phase_row){ x->undelivered, x->undelivered_on };
@@ -34,25 +35,43 @@ static void add_function(xep_phase_f **list, xep_phase_f *function)
 	*list = function;
 }
 
-static void load(struct pipeline *l, const struct xep *x)
+static void list_phases_of(struct pipeline *l, const struct xep *x)
 {
 	struct phase_row rows[PHASES];
 
-	ASSERT(l->count < PIPELINE_XEPS_MAX);
-	l->loaded[l->count++] = x;
 	phases_of(x, rows);
 	for (unsigned phase = 0; phase < PHASES; phase++)
 		for (unsigned passing = 0; rows[phase].function && passing < PIPELINE_PASSING; passing++)
 			if (rows[phase].on == 0 || (rows[phase].on & 1u << passing))
 				add_function(l->phases[phase][passing], rows[phase].function);
+	l->filter = x->filter ? x->filter : l->filter;
+}
+
+static void list_phases(struct pipeline *l)
+{
+	memset(l->phases, 0, sizeof(l->phases));
+	for (unsigned i = 0; i < l->count; i++)
+		list_phases_of(l, l->loaded[i]);
 }
 
 void pipeline_init(struct pipeline *l, const struct config *conf)
 {
 	*l = (struct pipeline){ 0 };
-	for (unsigned i = 0; i < pipeline_all_count; i++)
-		if (conf->plugins[pipeline_all[i]->plugin])
-			load(l, pipeline_all[i]);
+	for (unsigned i = 0; i < pipeline_all_count; i++) {
+		if (!conf->plugins[pipeline_all[i]->plugin])
+			continue;
+		ASSERT(l->count < PIPELINE_XEPS_MAX);
+		l->loaded[l->count++] = pipeline_all[i];
+	}
+	list_phases(l);
+}
+
+void pipeline_put_first(struct pipeline *l, const struct xep *x)
+{
+	ASSERT(l->count < PIPELINE_XEPS_MAX);
+	memmove(l->loaded + 1, l->loaded, l->count++ * sizeof(l->loaded[0]));
+	l->loaded[0] = x;
+	list_phases(l);
 }
 
 /* --- facts --- */
@@ -236,8 +255,11 @@ const struct xep_claim *pipeline_claim(const struct passage *p, const struct xep
 /* What the server answers itself, for the account or for itself. */
 static enum xep_verdict run_claims(struct passage *p)
 {
-	const struct xep_claim *c = pipeline_claim(p, NULL);
+	enum xep_verdict v = run_phase(p, PHASE_ASKED);
+	const struct xep_claim *c = v == XEP_PASS ? pipeline_claim(p, NULL) : NULL;
 
+	if (v != XEP_PASS)
+		return v;
 	return c ? c->answer(p) : passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
 }
 
@@ -270,6 +292,16 @@ static bool is_well_made(const struct stanza *s)
 	default:
 		return true;
 	}
+}
+
+bool passage_is_well_made(const struct passage *p)
+{
+	return is_well_made(p->packet.stanza);
+}
+
+void passage_find_target(struct passage *p)
+{
+	p->target = target_of(p);
 }
 
 static enum xep_verdict run_outbound(struct passage *p)
@@ -306,10 +338,14 @@ static enum xep_verdict run_served(struct passage *p)
 static enum xep_verdict run_asked(struct passage *p)
 {
 	const struct xep_claim *c;
+	enum xep_verdict v;
 
 	if (!is_request(p->packet.stanza) || !jid_is_bare(p->packet.to))
 		return XEP_PASS;
 	p->target = TARGET_CONTACT;
+	v = run_phase(p, PHASE_ASKED);
+	if (v != XEP_PASS)
+		return v;
 	c = pipeline_claim(p, NULL);
 	return c ? c->answer(p) : XEP_PASS;
 }
@@ -340,10 +376,12 @@ enum xep_verdict pipeline_run(struct passage *p)
 	else
 		v = p->direction == OUTBOUND ? run_outbound(p) : run_inbound(p);
 	ASSERT(v != XEP_PASS); /* default-handler takes what nobody else does */
-	if (v == XEP_WAIT)
-		return v;
 	if ((v == XEP_DONE || p->is_kept) && p->user)
 		run_phase(p, PHASE_TAP);
+	if (p->pipeline->filter)
+		p->pipeline->filter(p, p->begin);
+	if (v == XEP_WAIT)
+		return v;
 	packet_clear(&p->packet);
 	return v;
 }
@@ -353,6 +391,13 @@ void pipeline_opened(struct passage *p)
 	for (unsigned i = 0; i < p->pipeline->count; i++)
 		if (p->pipeline->loaded[i]->opened)
 			p->pipeline->loaded[i]->opened(p);
+}
+
+void pipeline_replaced(struct passage *p)
+{
+	for (unsigned i = 0; i < p->pipeline->count; i++)
+		if (p->pipeline->loaded[i]->replaced)
+			p->pipeline->loaded[i]->replaced(p);
 }
 
 void pipeline_closed(struct passage *p, enum close_reason reason)

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "actors/extension/extension.h"
 #include "actors/session/contacts.h"
 #include "actors/session/custody.h"
 #include "actors/session/desk_link.h"
@@ -269,6 +270,7 @@ static bool make_room(struct shard *self, struct user *user)
 		} else { /* the new one comes at once: the visitor never left */
 			struct passage p = passage_of(self, user, oldest);
 
+			pipeline_replaced(&p);
 			offline_session_gone(&p, oldest);
 			user_release_returned(user, oldest->handle);
 			session_free(oldest);
@@ -323,6 +325,9 @@ static void on_shard_bind(struct shard *self, struct shard_bind *m)
 	p = passage_of(self, user, s);
 	answer_bind(self, m, s, STANZA_ERROR_NONE);
 	if (old) {
+		struct passage gone = passage_of(self, user, old);
+
+		pipeline_replaced(&gone);
 		s->takes_offline = old->takes_offline;
 		session_inherit(s, old);
 		close_replaced(self, old);
@@ -606,6 +611,7 @@ static void shard_stop(void *state)
 {
 	struct shard *self = state;
 
+	plugins_close(&self->pipeline);
 	outbox_fini(&self->out);
 	users_fini(&self->users);
 	builder_free(self->builder);
@@ -628,6 +634,7 @@ actor_id shard_spawn(const struct server *server, unsigned index)
 	self->server = server;
 	users_init(&self->users, server);
 	pipeline_init(&self->pipeline, server->conf);
+	plugins_open(&self->pipeline, server);
 	self->builder = builder_new();
 	self->xml = xml_pool_new();
 	self->resent = resent_new((uint64_t)server->conf->limit_remembered_ids);

@@ -74,12 +74,16 @@ struct xep {
 	/* What passage_account asked for is done, or not: answers p->packet. */
 	void (*accounted)(struct passage *p, const struct account_request *r);
 	xep_phase_f *gate;        /* may refuse or rewrite */
+	xep_phase_f *asked;       /* an iq request to the account or the server, before the claims */
 	xep_phase_f *handle;      /* exactly one owner takes it */
 	xep_phase_f *tap;         /* looks at what was taken or kept; the verdict is ignored */
 	xep_phase_f *undelivered; /* inbound, nobody took it */
 	xep_phase_f *otherwise;   /* last: forward it or answer it */
 	uint8_t gate_on, handle_on, tap_on, undelivered_on; /* what each is for; 0 = everything */
 	void (*opened)(struct passage *p); /* p->session was bound */
+	/* Over what came of a passage, in p->out from this place on; one plugin of the pipeline at most has it. */
+	void (*filter)(struct passage *p, unsigned first);
+	void (*replaced)(struct passage *p); /* p->session gave way to one that comes at once: its user never left */
 	void (*closed)(struct passage *p, enum close_reason reason); /* p->session ended, out of the user's list */
 };
 

@@ -210,7 +210,7 @@ static struct result measure(unsigned workers)
 	free(conf->user_db_uri);
 	conf->user_db_uri = xstrdup("memory:cores");
 	engine_init(&(struct engine_options){ .workers = workers, .simulate = true, .seed = opt.seed });
-	error = topology_raise(conf, &server);
+	error = topology_raise(conf, NULL, &server);
 	if (error)
 		die("the server does not start", error);
 	engine_sim_run(0);

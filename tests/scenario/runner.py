@@ -2,7 +2,7 @@
 """Plays scripted conversations (*.xs) against a real server. Usage: runner.py FILE…
 
     # text                         comment
-    setting KEY=VALUE              a line of init.properties (before the first client)
+    setting KEY=VALUE              a line of init.properties (before the first client); {build}: where the program was built
     account JID PASSWORD
     transports tcp websocket bosh  play the file once for each; $transport stands for it
     connect NAME TRANSPORT [JID PASSWORD [RESOURCE]]      log in and bind; anonymous without a JID
@@ -21,6 +21,7 @@
     close NAME · kill NAME         end the stream properly · cut the line
     command WORD…                  the program's command (account delete JID), on the server's files; it succeeds
     await METRIC VALUE             the server's counter has reached this value (what TCP cannot acknowledge is known so)
+    logged TEXT                    the server's log has a line with this; ~ stands for anything
     restart [kill]                 stop (or kill -9) the server and start it again
 A line that begins with white space continues the one before. In XML, {NAME} is the client's full JID, {NAME.bare} its bare
 one, {NAME.local} its localpart; in expected XML {?x} stands for any value and remembers it as {x}; text "~abc" means: contains abc.
@@ -231,6 +232,14 @@ class Play:
             if time.monotonic() > deadline:
                 raise Mismatch("it is at %s" % now)
             time.sleep(0.01)  # the listener takes so many connections a second
+
+    def do_logged(self, *words):
+        pattern = ".*".join(re.escape(part) for part in " ".join(words).split("~"))
+        deadline = time.monotonic() + TIMEOUT
+        while not re.search(pattern, self.server.log()):
+            if time.monotonic() > deadline:
+                raise Mismatch("no such line in the log")
+            time.sleep(0.01)  # the log has a writer of its own
 
     def do_restart(self, how=None):
         self.server.restart(signal.SIGKILL if how == "kill" else signal.SIGTERM)

@@ -27,7 +27,7 @@ static void start(void)
 					      .seed = sim_seed() + (uint64_t)here.lives++ * 0x1000003u,
 					      .elapsed_us = sim_now() });
 	here.epoch_us = outside_mono_us() - sim_now();
-	error = topology_raise(here.conf, &here.server);
+	error = topology_raise(here.conf, NULL, &here.server);
 	if (error)
 		BUG(error);
 	here.up = true;

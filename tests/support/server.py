@@ -112,7 +112,7 @@ class Server:
             text += ["%s/connections/%d/ifc[s]=127.0.0.1" % (component, port) for port in ports]
         self.conf = os.path.join(self.dir, "init.properties")
         with open(self.conf, "w") as out:
-            out.write("\n".join(text + [line.replace("{dir}", self.dir) for line in self.lines]) + "\n")
+            out.write("\n".join(text + [line.replace("{dir}", self.dir).replace("{build}", os.path.dirname(BINARY)) for line in self.lines]) + "\n")
         self.start()
         return self
 

@@ -84,7 +84,23 @@ static void add_desk(const struct passage *p, struct builder *b)
 	jid_unref(desk);
 }
 
-/* Of the domain: the desk. Of the own account: the other clients of the same user (XEP-0030 8). */
+static void add_components(const struct passage *p, struct builder *b)
+{
+	for (unsigned i = 0; i < p->server->component_count; i++) {
+		const struct server_component *c = &p->server->components[i];
+		struct buf text = BUF_INIT;
+		struct jid *jid;
+
+		buf_addf(&text, "%s.%.*s", c->name, SPAN_FMT(jid_domain(p->packet.to)));
+		jid = jid_parse(buf_span(&text));
+		buf_fini(&text);
+		if (jid)
+			add_item(b, jid, c->title);
+		jid_unref(jid);
+	}
+}
+
+/* Of the domain: the desk and components. Of the own account: the other clients of the same user (XEP-0030 8). */
 static enum xep_verdict answer_items(struct passage *p)
 {
 	struct builder *b;
@@ -95,6 +111,7 @@ static enum xep_verdict answer_items(struct passage *p)
 	builder_open(b, "query", NS_DISCO_ITEMS);
 	if (p->target == TARGET_SERVER) {
 		add_desk(p, b);
+		add_components(p, b);
 	} else {
 		LIST_EACH(it, &p->user->sessions) {
 			const struct session *s = CONTAINER_OF(it, struct session, link);

@@ -184,6 +184,18 @@ static void add_accounts(struct store *s)
 		assert_int_equal(store_put(s, STORE_ACCOUNT, span_of(names[i]), SPAN_LIT("keys")), STATUS_OK);
 }
 
+/* Extensions that the configuration names are as they are. */
+static void load_extensions(struct world *w)
+{
+	struct config_problems problems = { 0 };
+
+	w->extensions = extensions_load(w->conf, &problems);
+	for (size_t i = 0; i < problems.count; i++)
+		fail_msg("%s", problems.items[i].text);
+	w->server.extensions = w->extensions;
+	components_spawn(&w->server);
+}
+
 struct world *world_new_seeded(const char *lines, uint64_t seed)
 {
 	static unsigned number;
@@ -202,6 +214,7 @@ struct world *world_new_seeded(const char *lines, uint64_t seed)
 	s->desk_on = w->conf->desk_seats.count > 0;
 	w->real_store = store_spawn(open_store(uri, STORE_WRITER));
 	s->store = actor_spawn(&store_probe, w, 0);
+	load_extensions(w);
 	s->pool = actor_spawn(&pool_probe, w, 0);
 	s->auths = 1;
 	s->auth[0] = auth_spawn(s, uri);
@@ -236,6 +249,8 @@ void world_free(struct world *w)
 	buf_fini(&w->pool);
 	free(w->shown);
 	store_close(w->reader);
+	free(w->server.components);
+	extensions_free(w->extensions);
 	xml_pool_free(w->xml);
 	config_free(w->conf);
 	free(w);

@@ -5,6 +5,7 @@
 #include "tests/support/check.h"
 
 #include "actors/desk/desk.h"
+#include "actors/extension/extension.h"
 #include "runtime/metric.h"
 #include "xmpp/parser.h"
 
@@ -35,6 +36,7 @@ struct client {
 struct world {
 	struct server server;
 	struct config *conf;
+	struct extensions *extensions; /* those conf names; NULL = none */
 	struct store *reader; /* a handle of the test's own */
 	actor_id real_store;
 	enum status store_answer; /* not OK: the store answers this and does nothing */
