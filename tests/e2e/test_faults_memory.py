@@ -16,6 +16,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import client as clients  # noqa: E402
+import scram  # noqa: E402
 from client import ENDED, SM, Bosh, Tcp, WebSocket  # noqa: E402
 from faults import Breakable, Client, is_message, metric, text_of, until  # noqa: E402
 
@@ -23,10 +24,16 @@ LONG = bool(os.environ.get("FAULTS_LONG"))
 # Last words: ours, or that a function of OpenSSL failed that fails for no other reason. The log's own thread may still write
 # a line or two behind them.
 LAST_WORDS = re.compile(r"switchboard: (out of memory|bug at \S+: ([\w -]+ failed|no SHA-\d+))")
-# Points of each scenario and mode. A login with a password has thousands alike, inside PBKDF2: never all of them.
-MOST = 2000 if LONG else 16
-FAST = ("sess-man/plugins-conf/scram-iterations[I]=4096", "basic-conf/workers[I]=2", "sess-man/durability-delay[I]=10",
-        "amp/store-limit[I]=0", "amp/store-limit-total[I]=0", "c2s/processors/urn\\:xmpp\\:sm\\:3/resumption-timeout[I]=5")
+# Points of each scenario and mode. A login with a password has thousands alike, inside PBKDF2, and a reload in the reader of
+# the configuration: never all of them.
+MOST = 3000 if LONG else 6
+# How often a failure is repeated that may leak, and blocks it may take beyond those of a success: less than one for each time.
+REPEATED, ALLOWED, LEAKS = 40, 30, 5
+ALIKE = ("password", "reload")
+FAST = ("sess-man/plugins-conf/scram-iterations[I]=4096", "basic-conf/workers[I]=2", "sess-man/durability-delay[I]=1",
+        "amp/store-limit[L]=0", "amp/store-limit-total[L]=0", "sess-man/desk/seats[s]=seat@localhost",
+        "sess-man/desk/robots[s]=robot@localhost", "sess-man/desk/hold[I]=0", "sess-man/desk/capacity[I]=10000",
+        "sess-man/desk/robot-deadline[I]=0", "c2s/processors/urn\\:xmpp\\:sm\\:3/resumption-timeout[I]=5")
 
 
 class Listener(Client):
@@ -46,6 +53,7 @@ class Run:
 
     def __init__(self, server):
         self.server, self.sent, self.safe, self.heard, self.open = server, 0, set(), set(), []
+        self.contacts = {}  # what the roster has for certain: address to the last name it was given
 
     def client(self, kind=Listener):
         self.open.append(kind(self.server))
@@ -66,9 +74,22 @@ class Run:
     def over_tls(server):
         return Tcp(server, direct_tls=True)
 
-    def login(self):
+    def password(self):
         yield
         self.client(self.over_tls).log_in("alice", "pw")
+
+    def scram(self):
+        client = self.client(self.over_tls)
+        client.open()
+        client.expect(lambda e: e.tag.endswith("features"))
+        yield
+        exchange = scram.Exchange("SCRAM-SHA-256", "alice", "pw", "n,,", b"")
+        client.send(scram.auth("SCRAM-SHA-256", exchange.first()))
+        client.send(scram.response(exchange.final(client.expect(lambda e: e.tag.endswith("challenge")).text)))
+        success = client.expect(lambda e: e.tag.endswith("success")).text
+        assert exchange.server_is_right(success), "a success that proves nothing"
+        client.open()
+        client.expect(lambda e: e.tag.endswith("features"))
 
     def visitor(self):
         yield
@@ -109,17 +130,73 @@ class Run:
         again.handled = int(answer.get("h"))
         self.send(again, "carol@localhost", again.handled)
 
-    def bosh(self):
+    def page(self, kind):
+        """A visit from beginning to end."""
+        seat = self.client().enter("seat")
+        seat.ping()
+        hello, self.sent = "hello %d" % self.sent, self.sent + 1
         yield
-        page = self.client(Bosh)
+        page = self.client(kind)
         page.log_in()
-        page.send("<message to='desk@localhost' type='chat'><body>hello</body></message>")
+        page.send("<presence/>")
+        page.send("<message to='desk@localhost' type='chat'><body>%s</body></message>" % hello)
+        visitor = seat.hear(hello, clients.TIMEOUT).get("from")
+        seat.say(visitor, "good day")
+        page.expect(lambda e: is_message(e) and text_of(e) == "good day")
+        page.close()
+
+    def bosh(self):
+        yield from self.page(Bosh)
 
     def websocket(self):
+        yield from self.page(WebSocket)
+
+    def visit(self):
+        visitor = self.client()
+        visitor.log_in()
+        visitor.enable()
+        visitor.send("<presence/>")
+        visitor.ping()
+        visitor.send("<r xmlns='%s'/>" % SM)
+        until(lambda: visitor.handled == 2, "both acknowledged, what comes next is not")
+        return visitor
+
+    def assign(self):
+        seat, visitor = self.client().enter("seat"), self.visit()
+        seat.ping()
         yield
-        page = self.client(WebSocket)
-        page.log_in()
-        page.send("<message to='desk@localhost' type='chat'><body>hello</body></message>")
+        self.send(visitor, "desk@localhost", visitor.handled)
+        seat.ping()
+
+    def hand_over(self):
+        """A robot's conversation becomes a seat's, with what the robot has not answered."""
+        robot, visitor = self.client().enter("robot"), self.visit()
+        robot.ping()
+        self.send(visitor, "desk@localhost", visitor.handled)
+        robot.expect(is_message, "what the visitor wrote")
+        seat = self.client().enter("seat")
+        seat.ping()
+        yield
+        self.send(visitor, "desk@localhost", visitor.handled)
+        seat.ping()
+
+    def roster(self):
+        alice = self.client().enter("alice")
+        alice.ping()
+        yield
+        jid, self.sent = "contact%d@localhost" % (self.sent % 20), self.sent + 1
+        alice.send("<iq type='set' id='set'><query xmlns='jabber:iq:roster'><item jid='%s' name='%d'/></query></iq>" % (jid, self.sent))
+        if alice.expect(lambda e: e.get("id") == "set").get("type") == "result":
+            self.contacts[jid] = self.sent
+
+    def reload(self):
+        alice = self.client().enter("alice")
+        alice.ping()
+        said = self.server.log().count("log level read again")
+        yield
+        os.kill(self.server.process.pid, signal.SIGHUP)
+        until(lambda: self.server.log().count("log level read again") > said or self.server.get("hits"), "read again", 5)
+        alice.ping()
 
     # -- one attempt -----------------------------------------------------------------------------------------------
 
@@ -199,28 +276,67 @@ class Run:
 
     def check(self):
         """Every message acknowledged is with its receiver, or comes from the store now."""
-        receivers = self.with_memory(lambda: [self.client().enter(name) for name in ("bob", "carol")])
+        receivers = self.with_memory(lambda: [self.client().enter(name) for name in ("bob", "carol", "seat")])
         until(lambda: self.safe <= self.heard, lambda: "lost although acknowledged: %s" % sorted(self.safe - self.heard), 30)
+        self.check_roster()
         for client in receivers:
             self.leave(client)
         self.open = []
 
+    def check_roster(self):
+        """A contact may have a later name than the last one that was acknowledged, never an earlier one."""
+        alice = self.with_memory(lambda: self.client().enter("alice"))
+        alice.send("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>")
+        query = alice.expect(lambda e: e.get("id") == "roster")[0]
+        names = {item.get("jid"): int(item.get("name")) for item in query}
+        assert all(names.get(jid, 0) >= name for jid, name in self.contacts.items()), (names, self.contacts)
+        self.leave(alice)
+
+
+    # -- leaks -----------------------------------------------------------------------------------------------------
+
+    def held(self):
+        """Blocks of memory when nobody is there any more."""
+        until(lambda: metric(self.server, "sessions_open") == 0 and metric(self.server, "sm_asleep") == 0 and
+              metric(self.server, "connections_open") <= 1, "everybody gone")  # the one that asks
+        return self.server.get("live")
+
+    def growth(self, scenario, point):
+        """Blocks more after the same failure several times; None when the process ended."""
+        before = self.held()
+        for _ in range(REPEATED):
+            self.play(scenario, fail_at=point, persistent=0)
+            if self.died():
+                return None
+        return self.held() - before
+
 
 class NthFailure(unittest.TestCase):
+    def look_for_leaks(self, run, scenario, survived):
+        """What fails and is repeated takes no more memory than what succeeds as often (a desk remembers its visitors, a wheel
+        has its deadlines), but for a few blocks."""
+        clean = run.growth(scenario, 0)
+        for point in survived:
+            grown = run.growth(scenario, point)
+            if grown is not None:
+                self.assertLess(grown, clean + ALLOWED, "%s: point %d, %d times" % (scenario, point, REPEATED))
+
     def loop(self, scenario):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         seed = int(os.environ.get("FAULTS_SEED", random.randrange(1 << 31)))
         rng = random.Random(seed)
         clients.TIMEOUT = 10
         with Breakable(*FAST) as server:
-            for name in ("alice", "bob", "carol"):
+            for name in ("alice", "bob", "carol", "seat", "robot"):
                 server.account(name + "@localhost", "pw")
             run = Run(server)
             run.play(scenario, fail_at=0)  # what is allocated once
             total = run.play(scenario, fail_at=0)
             self.assertGreater(total, 20)
+            self.assertTrue(not LONG or total <= MOST or scenario in ALIKE, "%d allocations, not all are played" % total)
             clients.TIMEOUT = 1
             deaths = hits = 0
+            survived = []
             for persistent in (0, 1):
                 every = range(1, total + 1)
                 points = every if total <= MOST else sorted(rng.sample(every, MOST))
@@ -228,17 +344,37 @@ class NthFailure(unittest.TestCase):
                     try:
                         run.play(scenario, fail_at=point, persistent=persistent)
                         hits += server.get("hits") > 0
-                        deaths += run.died()
+                        died = run.died()
+                        deaths += died
+                        if not died and not persistent and server.get("hits"):
+                            survived.append(point)
                     except BaseException:
                         print("%s: point %d of %d, persistent %d, seed %d" % (scenario, point, total, persistent, seed))
                         raise
                 run.check()
+            if LONG:
+                self.look_for_leaks(run, scenario, rng.sample(survived, min(len(survived), LEAKS)))
             print("%s: %d allocations, %d failed, %d aborts, %d messages acknowledged" %
                   (scenario, total, hits, deaths, len(run.safe)), file=sys.stderr)
             self.assertGreater(hits, 0)
 
-    def test_login(self):
-        self.loop("login")
+    def test_password(self):
+        self.loop("password")
+
+    def test_scram(self):
+        self.loop("scram")
+
+    def test_assign(self):
+        self.loop("assign")
+
+    def test_hand_over(self):
+        self.loop("hand_over")
+
+    def test_roster(self):
+        self.loop("roster")
+
+    def test_reload(self):
+        self.loop("reload")
 
     def test_visitor(self):
         self.loop("visitor")

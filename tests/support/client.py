@@ -35,6 +35,13 @@ def unverified():
     return context
 
 
+def connect(port):
+    """What is sent leaves at once, else the second of two small sends waits for the other side's delayed acknowledgement."""
+    connection = socket.create_connection(("127.0.0.1", port), 5)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
 def cut(connection, reader):
     """Resets it. Its number is free for another socket only when nobody reads from it any more: a reader that is still in
     there would take the first bytes of what comes next under that number."""
@@ -63,16 +70,17 @@ class Client:
 
     # -- for scripts ---------------------------------------------------------------------------------------------
 
-    def take(self, timeout=TIMEOUT):
+    def take(self, timeout=None):
+        timeout = timeout or TIMEOUT
         try:
             element = self.inbox.get(timeout=timeout)
         except queue.Empty:
             raise AssertionError("%s: nothing came within %s s" % (self.jid or "client", timeout)) from None
         return element
 
-    def expect(self, test, what="element", timeout=TIMEOUT):
+    def expect(self, test, what="element", timeout=None):
         """The first element that passes the test; earlier ones are skipped."""
-        seen = []
+        seen, timeout = [], timeout or TIMEOUT
         deadline = time.monotonic() + timeout
         while True:
             try:
@@ -87,7 +95,7 @@ class Client:
                 return element
             seen.append(ET.tostring(element, "unicode"))
 
-    def expect_end(self, timeout=TIMEOUT):
+    def expect_end(self, timeout=None):
         """Skips to the end of the stream; returns the stream error condition, or None."""
         condition = None
         while True:
@@ -162,7 +170,7 @@ class Tcp(Client):
 
     def __init__(self, server, direct_tls=False):
         super().__init__(server)
-        self.socket = socket.create_connection(("127.0.0.1", server.tls if direct_tls else server.c2s), 5)
+        self.socket = connect(server.tls if direct_tls else server.c2s)
         self.socket.settimeout(None)
         if direct_tls:
             self.socket = unverified().wrap_socket(self.socket, server_hostname=server.domain)
@@ -256,7 +264,7 @@ class Tcp(Client):
 class WebSocket(Client):
     def __init__(self, server, path="/xmpp-websocket", port=None, cookie=None, domain=None):
         super().__init__(server, domain)
-        self.socket = socket.create_connection(("127.0.0.1", port or server.http), 5)
+        self.socket = connect(port or server.http)
         key = base64.b64encode(os.urandom(16)).decode()
         request = ("GET %s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                    "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: xmpp\r\n" % (path, key))

@@ -4,7 +4,7 @@
  * struct faults, named by $SWITCHBOARD_FAULTS and mapped by both. tests/support/faults.py has the other side.
  *
  * Memory: while `armed`, allocations are counted, and number `fail_at` (the first is 1) gets NULL; with `persistent` all later
- * ones do too; with `least` only those of as many bytes count. `hits` says how often one failed.
+ * ones do too; with `least` only those of as many bytes count. `hits` says how often one failed; `live` how many blocks are held, counted all the time.
  *
  * Half measures: of `flaky` in a hundred calls that move bytes some move fewer than they could, some are interrupted (EINTR), and
  * those that may not wait have nothing to move (EAGAIN). Only what a kernel may answer: a regular file is never EAGAIN, and
@@ -32,6 +32,7 @@ struct faults {
 	int64_t fail_at, persistent, least;
 	int64_t count, hits;
 	int64_t flaky, flaked;
+	int64_t live;
 };
 
 static struct faults none, *faults = &none;
@@ -39,6 +40,8 @@ static struct faults none, *faults = &none;
 void *__libc_malloc(size_t bytes);
 void *__libc_calloc(size_t count, size_t bytes);
 void *__libc_realloc(void *old, size_t bytes);
+void *__libc_memalign(size_t border, size_t bytes);
+void __libc_free(void *block);
 
 __attribute__((constructor)) static void find_file(void)
 {
@@ -68,19 +71,55 @@ static bool fails(size_t bytes)
 	return true;
 }
 
+static void *counted(void *block)
+{
+	if (block)
+		__atomic_add_fetch(&faults->live, 1, __ATOMIC_RELAXED);
+	return block;
+}
+
 void *malloc(size_t bytes)
 {
-	return fails(bytes) ? NULL : __libc_malloc(bytes);
+	return fails(bytes) ? NULL : counted(__libc_malloc(bytes));
 }
 
 void *calloc(size_t count, size_t bytes)
 {
-	return fails(count * bytes) ? NULL : __libc_calloc(count, bytes);
+	return fails(count * bytes) ? NULL : counted(__libc_calloc(count, bytes));
 }
 
 void *realloc(void *old, size_t bytes)
 {
-	return fails(bytes) ? NULL : __libc_realloc(old, bytes);
+	void *fresh = fails(bytes) ? NULL : __libc_realloc(old, bytes);
+
+	if (!old)
+		return counted(fresh);
+	if (!fresh && bytes == 0) /* that freed it */
+		__atomic_sub_fetch(&faults->live, 1, __ATOMIC_RELAXED);
+	return fresh;
+}
+
+void *memalign(size_t border, size_t bytes)
+{
+	return fails(bytes) ? NULL : counted(__libc_memalign(border, bytes));
+}
+
+void *aligned_alloc(size_t border, size_t bytes)
+{
+	return memalign(border, bytes);
+}
+
+int posix_memalign(void **out, size_t border, size_t bytes)
+{
+	*out = memalign(border, bytes);
+	return *out ? 0 : ENOMEM;
+}
+
+void free(void *block)
+{
+	if (block)
+		__atomic_sub_fetch(&faults->live, 1, __ATOMIC_RELAXED);
+	__libc_free(block);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *out)

@@ -161,7 +161,8 @@ SHIMMED = os.path.join(os.path.dirname(BINARY), "tests", "switchboard-faults")
 class Breakable(Server):
     """The server with tests/support/fault_shim.c in it. Words are set as attributes: server.set(wall_offset_s=86400)."""
 
-    WORDS = ("wall_offset_s", "write_errno", "armed", "fail_at", "persistent", "least", "count", "hits", "flaky", "flaked")
+    WORDS = ("wall_offset_s", "write_errno", "armed", "fail_at", "persistent", "least", "count", "hits", "flaky", "flaked",
+             "live")
 
     def __init__(self, *lines, env=None):
         super().__init__(*lines)
