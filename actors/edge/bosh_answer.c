@@ -106,20 +106,19 @@ static void write_queue(struct bosh_session *b, struct buf *body, uint64_t rid)
 
 static void write_last_words(struct bosh_session *b, struct buf *body)
 {
+	struct pending *node;
+
 	wrap_attr(body, "type", SPAN_LIT("terminate"));
 	if (b->condition)
 		wrap_attr(body, "condition", span_of(b->condition));
 	wrap_body_content(body);
-	if (b->error) {
-		struct pending *node;
-
-		while ((node = pending_pop(&b->queue))) {
-			write_packet(body, &node->packet);
-			packet_clear(&node->packet);
-			free(node);
-		}
-		stanza_write(body, b->error, SPAN_NONE, SPAN_NONE, STANZA_FORM_ALONE);
+	while ((node = pending_pop(&b->queue))) {
+		write_packet(body, &node->packet);
+		packet_clear(&node->packet);
+		free(node);
 	}
+	if (b->error)
+		stanza_write(body, b->error, SPAN_NONE, SPAN_NONE, STANZA_FORM_ALONE);
 }
 
 /* Answers the oldest held request; invariants 1 and 3. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "actors/edge/iq_auth.h"
 #include "actors/edge/register.h"
 #include "actors/edge/throttle.h"
 #include "runtime/log.h"
@@ -34,6 +35,8 @@ void login_free(struct login *l)
 		sasl_free(&l->sasl);
 	jid_unref(l->user);
 	stanza_unref(l->bind);
+	stanza_unref(l->old);
+	free(l->old_resource);
 	buf_fini(&l->cookies);
 	free(l);
 }
@@ -117,12 +120,12 @@ static const struct config_list *listed(const struct stream *s)
 	return s->vhost->sasl_mechanisms.count ? &s->vhost->sasl_mechanisms : &s->edge->conf->enabled_mechanisms;
 }
 
-uint32_t login_offered(const struct stream *s)
+uint32_t login_possible(const struct stream *s)
 {
 	const struct config *conf = s->edge->conf;
 	uint32_t bits = SASL_SCRAM_BITS;
 
-	if (!conf->plugins[CONFIG_PLUGIN_sasl] || login_needs_tls(s))
+	if (login_needs_tls(s))
 		return 0;
 	if (has_binding(s))
 		bits |= SASL_PLUS_BITS;
@@ -132,6 +135,11 @@ uint32_t login_offered(const struct stream *s)
 	if (s->vhost->anonymous)
 		bits |= SASL_BIT(SASL_ANONYMOUS);
 	return only_listed(bits, listed(s));
+}
+
+uint32_t login_offered(const struct stream *s)
+{
+	return s->edge->conf->plugins[CONFIG_PLUGIN_sasl] ? login_possible(s) : 0;
 }
 
 static void binding_features(const struct stream *s, struct builder *b)
@@ -225,13 +233,25 @@ static bool is_free(struct login *l, enum sasl_failure failure)
 	return true;
 }
 
+static void tell_failure(struct stream *s, enum sasl_failure failure)
+{
+	struct builder *b = xml_pool_builder(s->edge->pool);
+
+	s->login->sasl_failed = true;
+	builder_reset(b);
+	builder_open(b, "failure", NS_SASL);
+	builder_leaf(b, sasl_failure_text(failure), NULL, SPAN_NONE);
+	builder_close(b);
+	s->ops->element(s, builder_finish(b));
+}
+
 /* The login block may be gone afterwards: too many failures end the stream. */
 static void refuse(struct stream *s, enum sasl_failure failure)
 {
 	struct login *l = s->login;
-	struct builder *b = xml_pool_builder(s->edge->pool);
 	int64_t most = s->edge->conf->limit_sasl_stream;
 	bool counts = !is_free(l, failure);
+	bool over;
 
 	if (failure != SASL_FAIL_ABORTED)
 		metric_inc(METRIC_logins_failed);
@@ -239,13 +259,13 @@ static void refuse(struct stream *s, enum sasl_failure failure)
 		throttle_failure(s->edge->shared->throttle, &s->peer, jid_bare(l->sasl.user), actor_now_ms());
 	end_exchange(l);
 	s->phase = STREAM_LOGIN;
-	builder_reset(b);
-	builder_open(b, "failure", NS_SASL);
-	builder_leaf(b, sasl_failure_text(failure), NULL, SPAN_NONE);
-	builder_close(b);
-	s->ops->element(s, builder_finish(b));
 	l->failures += counts;
-	if (l->barred || (most && l->failures >= most))
+	over = l->barred || (most && l->failures >= most);
+	if (l->old)
+		iq_auth_refused(s, failure);
+	else
+		tell_failure(s, failure);
+	if (over)
 		stream_fail(s, STREAM_ERROR_POLICY_VIOLATION, NULL);
 }
 
@@ -263,12 +283,17 @@ static void succeed(struct stream *s, struct jid *user, enum client_class class,
 {
 	struct login *l = s->login;
 
-	send_data(s, "success", last);
+	if (!l->old)
+		send_data(s, "success", last);
 	end_exchange(l);
 	l->user = user;
 	l->class = class;
 	metric_inc(METRIC_logins_total);
 	s->regime = regime_of(s->edge, class);
+	if (l->old) {
+		iq_auth_succeeded(s);
+		return;
+	}
 	s->phase = STREAM_OPENING;
 	s->opened = false;
 	s->ops->restart(s);
@@ -445,6 +470,20 @@ static void set_context(struct stream *s, struct sasl_context *c)
 	}
 }
 
+void login_plain(struct stream *s, struct span message)
+{
+	struct login *l = s->login;
+	struct buf out = BUF_INIT;
+	struct sasl_context context;
+
+	set_context(s, &context);
+	context.offered = SASL_BIT(SASL_PLAIN);
+	l->sasl = (struct sasl_exchange){ 0 };
+	l->sasl_runs = true;
+	go_on(s, sasl_start(&l->sasl, SASL_PLAIN, &context, message, &out), &out);
+	buf_wipe(&out);
+}
+
 static bool decode(struct stream *s, const struct stanza *el, struct buf *out, struct span *data)
 {
 	struct span text = stanza_text(el, STANZA_TOP);
@@ -539,7 +578,8 @@ void login_checked(struct stream *s, struct auth_request *r)
 	else
 		go_on(s, sasl_give_verdict(&l->sasl, r->verdict == AUTH_OK && !l->doomed), &out);
 	buf_wipe(&out);
-	stream_resume(s, STREAM_PAUSE_ANSWER);
+	if (s->phase != STREAM_BINDING) /* XEP-0078: one answer leads to the next question */
+		stream_resume(s, STREAM_PAUSE_ANSWER);
 }
 
 void login_due(struct stream *s, uint64_t now_ms)

@@ -19,6 +19,9 @@ struct login {
 	struct stanza *bind;    /* the request, while the shard thinks, or an auth actor about an account */
 	uint64_t bind_by_ms;    /* deadline from accept to bind; 0 = none */
 	uint64_t check_by_ms;   /* for the answer of an auth or cookie actor */
+	struct stanza *old;     /* XEP-0078: the request that is checked, without what was in it; NULL = SASL */
+	char *old_resource;
+	bool sasl_failed;       /* a SASL login was refused on this stream */
 	char id[LOGIN_ID_MAX];  /* of the present stream */
 	struct buf cookies;     /* visitor cookies as received over HTTP, not checked yet: of the stream's host alone
 				   once that is known */
@@ -28,14 +31,18 @@ struct login {
 struct login *login_new(const struct stream *s);
 void login_free(struct login *l); /* NULL allowed; wipes secrets */
 
-/* SASL_BITs offered on this stream as it is now; the same set is the check. */
+/* SASL_BITs offered on this stream as it is now; the same set is the check. login_possible: those that would be, by the rules of
+ * line and domain, whether or not SASL is loaded. */
 uint32_t login_offered(const struct stream *s);
+uint32_t login_possible(const struct stream *s);
 void login_features(struct stream *s, struct builder *b);
 /* Whether an account's password may be sent on this stream as it is now; and TLS must come before any login. */
 bool login_may_send_password(const struct stream *s);
 bool login_needs_tls(const struct stream *s);
 /* Answers an iq of a stream without session with an error, without what it held: that may be a password. */
 void login_reply_error(struct stream *s, const struct stanza *iq, enum stanza_error condition, const char *text);
+/* Checks a PLAIN message that came otherwise: login->old is answered. */
+void login_plain(struct stream *s, struct span message);
 /* An element of the SASL namespace; the caller keeps it. */
 void login_element(struct stream *s, const struct stanza *el);
 /* The answer of an auth or cookie actor. */

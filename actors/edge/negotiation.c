@@ -1,5 +1,6 @@
 #include "actors/edge/negotiation.h"
 
+#include "actors/edge/iq_auth.h"
 #include "actors/edge/login.h"
 #include "actors/edge/register.h"
 #include "actors/edge/sm.h"
@@ -103,6 +104,8 @@ static void send_features(struct stream *s)
 			builder_close(b);
 		}
 		login_features(s, b);
+		if (iq_auth_offered(s))
+			builder_leaf(b, "auth", NS_IQ_AUTH_FEATURE, SPAN_NONE);
 		if (register_offered(s))
 			builder_leaf(b, "register", NS_REGISTER_FEATURE, SPAN_NONE);
 	} else {
@@ -194,6 +197,8 @@ static void before_login(struct stream *s, struct stanza *el)
 		sm_refuse(s, STANZA_ERROR_UNEXPECTED_REQUEST, NULL);
 	else if (is_early_request(s, el, CONFIG_PLUGIN_register, NS_REGISTER))
 		register_element(s, el);
+	else if (is_early_request(s, el, CONFIG_PLUGIN_iq_auth, NS_IQ_AUTH))
+		iq_auth_element(s, el);
 	else if (stanza_kind(el) != STANZA_OTHER)
 		stream_fail(s, STREAM_ERROR_NOT_AUTHORIZED, NULL);
 	else
@@ -218,7 +223,7 @@ static void reply_error(struct stream *s, const struct stanza *el, enum stanza_e
 					s->full ? jid_full(s->full) : SPAN_NONE, condition, NULL));
 }
 
-static void ask_shard(struct stream *s, struct stanza *request, struct span resource)
+void negotiation_bind(struct stream *s, struct stanza *request, struct span resource)
 {
 	struct login *l = s->login;
 	struct shard_bind *m = MSG_NEW(shard_bind, shard_bind);
@@ -275,37 +280,54 @@ static void before_bind(struct stream *s, struct stanza *el)
 			reply_error(s, el, STANZA_ERROR_BAD_REQUEST);
 			return;
 		}
-		ask_shard(s, el, jid_resource(full));
+		negotiation_bind(s, el, jid_resource(full));
 		jid_unref(full);
 		return;
 	}
-	ask_shard(s, el, SPAN_NONE);
+	negotiation_bind(s, el, SPAN_NONE);
+}
+
+static void answer_bind(struct stream *s, const struct stanza *request)
+{
+	struct builder *b = xml_pool_builder(s->edge->pool);
+
+	builder_reset(b);
+	stanza_open_result(b, request, SPAN_NONE, SPAN_NONE);
+	builder_open(b, "bind", NS_BIND);
+	builder_leaf(b, "jid", NULL, jid_full(s->full));
+	builder_close(b);
+	builder_close(b);
+	s->ops->element(s, builder_finish(b));
+}
+
+static void now_bound(struct stream *s, struct edge_bound *m)
+{
+	s->full = m->full;
+	m->full = NULL;
+	s->session = m->session;
+	s->bound = true;
+	s->phase = STREAM_BOUND;
+	login_free(s->login);
+	s->login = NULL;
 }
 
 void negotiation_bound(struct stream *s, struct edge_bound *m)
 {
 	struct stanza *request = s->login->bind;
-	struct builder *b = xml_pool_builder(s->edge->pool);
+	bool old = s->login->old; /* XEP-0078: login and bind in one */
 
 	s->login->bind = NULL;
-	if (m->error != STANZA_ERROR_NONE) {
+	if (m->error == STANZA_ERROR_NONE) {
+		now_bound(s, m);
+		if (old)
+			s->ops->element(s, stanza_make_result(xml_pool_builder(s->edge->pool), request, SPAN_NONE, SPAN_NONE));
+		else
+			answer_bind(s, request);
+	} else {
 		s->phase = STREAM_UNBOUND;
 		reply_error(s, request, m->error);
-	} else {
-		s->full = m->full;
-		m->full = NULL;
-		s->session = m->session;
-		s->bound = true;
-		s->phase = STREAM_BOUND;
-		login_free(s->login);
-		s->login = NULL;
-		builder_reset(b);
-		stanza_open_result(b, request, SPAN_NONE, SPAN_NONE);
-		builder_open(b, "bind", NS_BIND);
-		builder_leaf(b, "jid", NULL, jid_full(s->full));
-		builder_close(b);
-		builder_close(b);
-		s->ops->element(s, builder_finish(b));
+		if (old)
+			stream_fail(s, STREAM_ERROR_NONE, NULL); /* logged in, and no features to go on with */
 	}
 	stanza_unref(request);
 	stream_resume(s, STREAM_PAUSE_ANSWER);

@@ -11,4 +11,6 @@ void negotiation_element(struct stream *s, struct stanza *el); /* takes el */
  * before there is a session, end the stream. Takes head. */
 void negotiation_oversized(struct stream *s, struct stanza *head);
 void negotiation_end(struct stream *s);                        /* the client ended its stream */
+/* Binds this resource for login->user ("" = the server chooses), and answers `request` then. */
+void negotiation_bind(struct stream *s, struct stanza *request, struct span resource);
 void negotiation_bound(struct stream *s, struct edge_bound *m);

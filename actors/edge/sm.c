@@ -17,7 +17,7 @@ static bool is_awake(const struct stream *s)
 
 bool sm_possible(const struct stream *s)
 {
-	return s->edge->conf->plugins[CONFIG_PLUGIN_sm] && s->ops->write;
+	return s->edge->conf->plugins[CONFIG_PLUGIN_sm] && s->ops->write && !s->astray;
 }
 
 /* --- elements --- */

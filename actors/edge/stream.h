@@ -43,6 +43,7 @@ struct stream_ops {
 	void (*pause)(struct stream *s);
 	void (*resume)(struct stream *s);
 	void (*restart)(struct stream *s); /* logged in: the next input is a new stream; the regime has changed */
+	void (*admitted)(struct stream *s); /* logged in, and the stream goes on: the regime has changed. May be NULL */
 	uint64_t (*deadline)(const struct stream *s); /* of the transport's own, 0 = none */
 	void (*due)(struct stream *s, uint64_t now_ms);
 };
@@ -84,6 +85,7 @@ struct stream {
 	uint32_t slot, gen;
 	uint8_t phase, paused, reason;
 	bool secure, opened, bound, reported, anonymous;
+	bool astray; /* its worker is not that of its shard: nobody would look for it here to resume it */
 };
 
 void stream_init(struct stream *s, const struct stream_ops *ops, struct edge *e, struct conn *conn,

@@ -195,6 +195,12 @@ static void resume_input(struct stream *s)
 		conn_resume(s->conn);
 }
 
+static void admitted(struct stream *s)
+{
+	conn_set_limits(s->conn, &s->regime->conn);
+	connection_admitted(&of_stream(s)->c);
+}
+
 static void restart(struct stream *s)
 {
 	struct tcp *t = of_stream(s);
@@ -202,8 +208,7 @@ static void restart(struct stream *s)
 	unsigned home = server_shard_worker(server, server_shard_index(server, s->login->user));
 
 	t->restart = true;
-	conn_set_limits(s->conn, &s->regime->conn);
-	connection_admitted(&t->c);
+	admitted(s);
 	if (home != s->edge->worker)
 		connection_leave(&t->c, home);
 }
@@ -250,6 +255,7 @@ static const struct stream_ops ops = {
 	.pause = pause_input,
 	.resume = resume_input,
 	.restart = restart,
+	.admitted = admitted,
 	.deadline = deadline,
 	.due = due,
 };

@@ -232,15 +232,22 @@ static void resume_input(struct stream *s)
 		conn_resume(s->conn);
 }
 
+static void admitted(struct stream *s)
+{
+	struct ws *w = of_stream(s);
+
+	websocket_set_limits(w->frames, &s->regime->websocket);
+	conn_set_limits(s->conn, &s->regime->conn);
+	connection_admitted(&w->c);
+}
+
 static void restart(struct stream *s)
 {
 	struct ws *w = of_stream(s);
 	const struct server *server = s->edge->server;
 	unsigned home = server_shard_worker(server, server_shard_index(server, s->login->user));
 
-	websocket_set_limits(w->frames, &s->regime->websocket);
-	conn_set_limits(s->conn, &s->regime->conn);
-	connection_admitted(&w->c);
+	admitted(s);
 	if (home != s->edge->worker)
 		connection_leave(&w->c, home);
 }
@@ -282,6 +289,7 @@ static const struct stream_ops ops = {
 	.pause = pause_input,
 	.resume = resume_input,
 	.restart = restart,
+	.admitted = admitted,
 	.deadline = deadline,
 	.due = due,
 };

@@ -73,7 +73,7 @@ static void before_login_only_login_is_allowed(void **state)
 	static const struct row rows[] = {
 		{ "<message to='alice@localhost'><body>x</body></message>", "not-authorized" },
 		{ "<presence/>", "not-authorized" },
-		{ "<iq type='get' id='1'><query xmlns='jabber:iq:auth'/></iq>", "not-authorized" },
+		{ "<iq type='get' id='1'><query xmlns='jabber:iq:roster'/></iq>", "not-authorized" },
 		{ BIND_IQ, "not-authorized" },
 		{ "<foo xmlns='urn:x'/>", "unsupported-stanza-type" },
 		{ "<stream:features/>", "unsupported-stanza-type" },
