@@ -122,7 +122,6 @@ static const struct config_list *listed(const struct stream *s)
 
 uint32_t login_possible(const struct stream *s)
 {
-	const struct config *conf = s->edge->conf;
 	uint32_t bits = SASL_SCRAM_BITS;
 
 	if (login_needs_tls(s))
