@@ -34,7 +34,7 @@ void left_save(struct desk *self, struct conversation *c)
 		r->note[0] = w->number;
 		r->relaxed = config_durability(conf, jid_domain(c->visitor)) == CONFIG_DURABILITY_D1;
 		w->storing = true;
-		metric_inc(c->phase == CONVERSATION_WAITING ? METRIC_desk_left_messages : METRIC_custody_saved);
+		r->note[1] = c->phase == CONVERSATION_WAITING ? METRIC_desk_left_messages : METRIC_custody_saved;
 		actor_send(self->server->store, &r);
 	}
 }
@@ -108,6 +108,8 @@ static void on_written(struct desk *self, struct store_request *r)
 	struct conversation *c = visitor ? desk_find(self, visitor) : NULL;
 	struct word *w = c ? conversation_find_word(c, r->note[0]) : NULL;
 
+	if (r->status == STATUS_OK)
+		metric_inc((enum metric)r->note[1]);
 	if (r->status == STATUS_OK && (!self->first_row || r->seq < self->first_row))
 		self->first_row = r->seq;
 	if (w)

@@ -9,6 +9,7 @@ v> <message to='desk@localhost' type='chat' id='1'><body>first</body></message>
 v< <message from='~desk@localhost'><body/></message>
 v> <message to='desk@localhost' type='chat' id='2'><body>second</body></message>
 v- <message><body/></message>
+await desk_left_messages 2
 restart kill
 connect seat tcp alice@localhost secret
 seat> <presence/>
