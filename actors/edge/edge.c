@@ -36,8 +36,9 @@ static void arm(struct edge *e)
 
 	if (next >= e->tick_ms)
 		return;
-	e->tick_ms = next;
 	tick = MSG_NEW(edge_tick, edge_signal);
+	tick->behind_ms = e->tick_ms;
+	e->tick_ms = next;
 	actor_send_after(e->self, &tick, next > now ? next - now : 0);
 }
 
@@ -55,12 +56,14 @@ void edge_timer_set(struct edge *e, struct edge_timer *t, uint64_t at_ms)
 	arm(e);
 }
 
-static void on_edge_tick(struct edge *e, struct edge_signal *m UNUSED)
+/* A tick is only sent for an earlier time than all that are on their way: behind this one comes the one before it. Were that
+ * forgotten, each short deadline would leave one more tick for the same distant time. */
+static void on_edge_tick(struct edge *e, struct edge_signal *m)
 {
 	struct wheel_node *node;
 	uint64_t now = actor_now_ms();
 
-	e->tick_ms = NO_TICK;
+	e->tick_ms = m->behind_ms > now ? m->behind_ms : NO_TICK; /* else it has come already, or comes in vain */
 	while ((node = wheel_pop(e->wheel, now))) {
 		struct edge_timer *t = CONTAINER_OF(node, struct edge_timer, node);
 

@@ -49,6 +49,7 @@ struct edge_move { /* a connection, or a request for a BOSH session, arrives fro
 };
 struct edge_signal {
 	struct msg m;
+	uint64_t behind_ms; /* EDGE_TICK: when the tick that was on its way before this one comes */
 };
 
 void edge_deliver_drop(struct msg *m);

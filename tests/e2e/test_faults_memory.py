@@ -22,7 +22,7 @@ from faults import Breakable, Client, is_message, metric, text_of, until  # noqa
 
 LONG = bool(os.environ.get("FAULTS_LONG"))
 # Last words: ours, or that a function of OpenSSL failed that fails for no other reason. The log's own thread may still write
-# a line or two behind them.
+# lines behind them.
 LAST_WORDS = re.compile(r"switchboard: (out of memory|bug at \S+: ([\w -]+ failed|no SHA-\d+))")
 # Points of each scenario and mode. A login with a password has thousands alike, inside PBKDF2, and a reload in the reader of
 # the configuration: never all of them.
@@ -257,8 +257,8 @@ class Run:
         """Starts it again; it may only have ended on purpose."""
         process = self.server.process.process
         assert process.returncode == -signal.SIGABRT, "ended with %d\n%s" % (process.returncode, self.server.log()[-3000:])
-        last = self.server.log().splitlines()[-5:]
-        assert any(LAST_WORDS.fullmatch(line) for line in last), "died without a reason; the log ends with:\n" + "\n".join(last)
+        last = self.server.log().rpartition(" sandbox: ")[2].splitlines()  # since its start
+        assert any(LAST_WORDS.fullmatch(line) for line in last), "died without a reason; the log ends with:\n" + "\n".join(last[-9:])
         self.server.process.stop()
         self.server.start()
 
