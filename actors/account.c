@@ -1,19 +1,22 @@
 #include "actors/account.h"
 
-#include <errno.h>
 #include <openssl/crypto.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <termios.h>
-#include <unistd.h>
 
 #include "actors/server.h"
 #include "runtime/outside.h"
 #include "xmpp/sasl/credential.h"
 
-#define PASSWORD_LINE_MAX 4096
-#define NOT_SERVED "this domain is not served; add it to --virt-hosts"
 #define REMOVAL_KEPT_US (3600 * UINT64_C(1000000))
+
+static bool is_disabled(struct store *s, const struct jid *user)
+{
+	struct buf saved = BUF_INIT;
+	bool disabled = store_get(s, STORE_ACCOUNT, jid_bare(user), &saved) == STATUS_OK && account_is_disabled(buf_span(&saved));
+
+	buf_wipe(&saved);
+	return disabled;
+}
 
 /* The keys of a password, as they are stored; slow by design. The caller wipes them. False: it may not be used. */
 static bool make_keys(struct span password, uint32_t iterations, struct buf *keys)
@@ -32,13 +35,27 @@ static bool make_keys(struct span password, uint32_t iterations, struct buf *key
 	return true;
 }
 
+/* A disabled account stays disabled under its new password. */
+static enum status put(struct store *s, const struct jid *user, const struct buf *keys)
+{
+	struct buf text = BUF_INIT;
+	enum status st;
+
+	if (is_disabled(s, user))
+		buf_add_text(&text, ACCOUNT_DISABLED);
+	buf_add_span(&text, buf_span(keys));
+	st = store_put(s, STORE_ACCOUNT, jid_bare(user), buf_span(&text));
+	buf_wipe(&text);
+	return st;
+}
+
 enum status account_set(struct store *s, const struct jid *user, struct span password, uint32_t iterations)
 {
 	struct buf keys = BUF_INIT;
 	enum status st = STATUS_INVALID;
 
 	if (make_keys(password, iterations, &keys))
-		st = store_put(s, STORE_ACCOUNT, jid_bare(user), buf_span(&keys));
+		st = put(s, user, &keys);
 	buf_wipe(&keys);
 	return st;
 }
@@ -103,7 +120,7 @@ static enum status put_checked(struct store *s, const struct jid *user, const st
 		return st;
 	st = fresh ? check_new(s, user, max_users) : account_look(s, user);
 	if (st == STATUS_OK)
-		st = store_put(s, STORE_ACCOUNT, jid_bare(user), buf_span(keys));
+		st = put(s, user, keys);
 	if (st == STATUS_OK)
 		return store_commit(s);
 	store_rollback(s);
@@ -130,9 +147,147 @@ enum status account_create(struct store *s, const struct jid *user, struct span 
 	return put_keys(s, user, password, iterations, true, max_users);
 }
 
-enum status account_change(struct store *s, const struct jid *user, struct span password, uint32_t iterations)
+enum status account_rekey(struct store *s, const struct jid *user, struct span password, uint32_t iterations)
 {
 	return put_keys(s, user, password, iterations, false, 0);
+}
+
+/* --- rules --- */
+
+const char *account_refusal_text(enum account_refusal r)
+{
+	static const char *const texts[] = {
+		[ACCOUNT_FINE] = "",
+		[ACCOUNT_NOT_SERVED] = "this domain is not served; add it to --virt-hosts",
+		[ACCOUNT_DESK] = "this is the desk's own address; take another name, or another sess-man/desk/name",
+		[ACCOUNT_COMPONENT] = "this is the address of a component; take another name",
+		[ACCOUNT_EXISTS] = "exists already",
+		[ACCOUNT_UNKNOWN] = "no such account",
+		[ACCOUNT_FULL] = "the domain has as many accounts as max-users allows",
+		[ACCOUNT_BAD_PASSWORD] = "this password cannot be used: at most 1,023 bytes of UTF-8, no control characters",
+		[ACCOUNT_STORE] = "the store failed",
+	};
+
+	return texts[r];
+}
+
+enum account_refusal account_known(struct store *s, const struct jid *user)
+{
+	enum status st = account_look(s, user);
+
+	return st == STATUS_OK ? ACCOUNT_EXISTS : st == STATUS_NOT_FOUND ? ACCOUNT_UNKNOWN : ACCOUNT_STORE;
+}
+
+static enum account_refusal refusal_of(enum status st)
+{
+	switch (st) {
+	case STATUS_OK: return ACCOUNT_FINE;
+	case STATUS_INVALID: return ACCOUNT_BAD_PASSWORD;
+	case STATUS_EXISTS: return ACCOUNT_EXISTS;
+	case STATUS_NOT_FOUND: return ACCOUNT_UNKNOWN;
+	case STATUS_LIMIT: return ACCOUNT_FULL;
+	default: return ACCOUNT_STORE;
+	}
+}
+
+enum account_refusal account_may_add(struct store *s, const struct config *conf, const struct jid *user)
+{
+	const struct config_vhost *host = config_vhost(conf, jid_domain(user));
+
+	if (!host)
+		return ACCOUNT_NOT_SERVED;
+	if (span_is(jid_local(user), conf->desk_name)) /* also with no desk yet: it would be cut off the day there is one */
+		return ACCOUNT_DESK;
+	if (span_is(jid_local(user), "sess-man") || span_is(jid_local(user), "vhost-man"))
+		return ACCOUNT_COMPONENT;
+	return refusal_of(check_new(s, user, host->max_users));
+}
+
+enum account_refusal account_add(struct store *s, const struct config *conf, const struct jid *user, struct span password)
+{
+	const struct config_vhost *host = config_vhost(conf, jid_domain(user));
+	enum account_refusal r = host ? account_may_add(s, conf, user) : ACCOUNT_NOT_SERVED;
+
+	return r ? r : refusal_of(account_create(s, user, password, (uint32_t)conf->scram_iterations, host->max_users));
+}
+
+enum account_refusal account_change(struct store *s, const struct config *conf, const struct jid *user, struct span password)
+{
+	return refusal_of(account_rekey(s, user, password, (uint32_t)conf->scram_iterations));
+}
+
+bool account_is_disabled(struct span saved)
+{
+	size_t n = sizeof(ACCOUNT_DISABLED) - 1;
+
+	return saved.n >= n && memcmp(saved.p, ACCOUNT_DISABLED, n) == 0;
+}
+
+enum account_refusal account_disable(struct store *s, const struct jid *user, bool disabled)
+{
+	struct buf saved = BUF_INIT, fresh = BUF_INIT;
+	enum status st = store_get(s, STORE_ACCOUNT, jid_bare(user), &saved);
+	struct span keys = buf_span(&saved);
+
+	if (st == STATUS_OK && account_is_disabled(keys) != disabled) {
+		if (disabled)
+			buf_add_text(&fresh, ACCOUNT_DISABLED);
+		else
+			buf_consume(&saved, sizeof(ACCOUNT_DISABLED) - 1);
+		buf_add_span(&fresh, buf_span(&saved));
+		st = store_put(s, STORE_ACCOUNT, jid_bare(user), buf_span(&fresh));
+	}
+	buf_wipe(&saved);
+	buf_wipe(&fresh);
+	return st == STATUS_NOT_FOUND ? ACCOUNT_UNKNOWN : st == STATUS_OK ? ACCOUNT_FINE : ACCOUNT_STORE;
+}
+
+/* --- listing --- */
+
+struct listing {
+	struct span domain;
+	char **names; /* the visitor of a listing may not ask the store, so they are gathered first */
+	size_t count, size;
+};
+
+static bool gather(void *ctx, struct span owner)
+{
+	struct listing *l = ctx;
+	const char *at = memchr(owner.p, '@', owner.n);
+	struct span domain = at ? (struct span){ at + 1, owner.n - (size_t)(at - owner.p) - 1 } : owner;
+
+	if (l->domain.p && !span_eq(domain, l->domain))
+		return true;
+	if (l->count == l->size) {
+		l->size = l->size ? 2 * l->size : 64;
+		l->names = xrealloc(l->names, l->size * sizeof(*l->names));
+	}
+	l->names[l->count++] = xstrndup(owner.p, owner.n);
+	return true;
+}
+
+static bool is_listed(struct store *s, const char *name, bool disabled)
+{
+	struct buf saved = BUF_INIT;
+	bool listed = !disabled || (store_get(s, STORE_ACCOUNT, span_of(name), &saved) == STATUS_OK && account_is_disabled(buf_span(&saved)));
+
+	buf_wipe(&saved);
+	return listed;
+}
+
+enum status account_each(struct store *s, struct span domain, bool disabled, account_visit_f *visit, void *ctx)
+{
+	struct listing l = { .domain = domain };
+	enum status st = store_owners(s, STORE_ACCOUNT, SPAN_NONE, 0, gather, &l);
+	bool on = st == STATUS_OK;
+
+	for (size_t i = 0; i < l.count; i++) {
+		if (on && is_listed(s, l.names[i], disabled))
+			on = visit(ctx, span_of(l.names[i]));
+		free(l.names[i]);
+	}
+	free(l.names);
+	return st;
 }
 
 enum status store_installation_secret(struct store *s, uint8_t out[32])
@@ -216,209 +371,4 @@ enum status account_remove(struct store *s, const struct jid *user)
 		return store_commit(s);
 	store_rollback(s);
 	return st;
-}
-
-/* --- the command --- */
-
-struct command {
-	const struct config *conf;
-	struct store *store;
-	struct jid *user; /* of list: the domain */
-};
-
-static int refuse(const char *what, const char *why)
-{
-	fprintf(stderr, "switchboard account: %s: %s\n", what, why);
-	return 1;
-}
-
-static int usage(void)
-{
-	fputs("usage: switchboard --property-file F account add|passwd|delete JID\n"
-	      "       switchboard --property-file F account list [DOMAIN]\n"
-	      "The password of add and passwd is read from standard input, one line.\n", stderr);
-	return 2;
-}
-
-/* Bytes up to the end of the line, read one by one: nothing of a password stays in a buffer of stdio, and what follows is
- * left for the next line. Longer ones are cut where they are too long for a password anyway. */
-static void read_bytes(struct buf *line)
-{
-	char c;
-	ssize_t n;
-
-	while ((n = read(STDIN_FILENO, &c, 1)) == 1 || (n < 0 && errno == EINTR)) {
-		if (n == 1 && c == '\n')
-			break;
-		if (n == 1 && buf_len(line) < PASSWORD_LINE_MAX)
-			buf_add(line, &c, 1);
-	}
-	if (buf_len(line) && line->base[line->end - 1] == '\r')
-		line->end--;
-}
-
-/* One line from standard input; from a terminal without echo. The caller wipes it. */
-static void read_line(const char *prompt, struct buf *line)
-{
-	struct termios before, quiet;
-	bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &before) == 0;
-
-	(void)buf_reserve(line, PASSWORD_LINE_MAX); /* so that it never moves and leaves a copy behind */
-	if (terminal) {
-		fputs(prompt, stderr);
-		quiet = before;
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-	}
-	read_bytes(line);
-	if (terminal) {
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-		fputs("\n", stderr);
-	}
-}
-
-/* False: the terminal's user typed two different ones. */
-static bool read_password(struct buf *password)
-{
-	struct buf again = BUF_INIT;
-	bool same;
-
-	read_line("Password: ", password);
-	if (!isatty(STDIN_FILENO))
-		return true;
-	read_line("Again: ", &again);
-	same = span_eq(buf_span(password), buf_span(&again));
-	buf_wipe(&again);
-	return same;
-}
-
-static int set_password(struct command *c)
-{
-	struct buf password = BUF_INIT;
-	bool same = read_password(&password), empty = buf_len(&password) == 0;
-	enum status st = STATUS_OK;
-
-	if (same && !empty)
-		st = account_set(c->store, c->user, buf_span(&password), (uint32_t)c->conf->scram_iterations);
-	buf_wipe(&password);
-	if (!same)
-		return refuse(c->user->text, "the two passwords differ");
-	if (empty)
-		return refuse(c->user->text, "no password on standard input");
-	if (st == STATUS_INVALID)
-		return refuse(c->user->text, "this password cannot be used: at most 1,023 bytes of UTF-8, no control characters");
-	return st == STATUS_OK ? 0 : refuse(c->user->text, status_text(st));
-}
-
-static bool print_owner(void *ctx, struct span owner)
-{
-	const struct span *domain = ctx;
-
-	if (!domain->p || is_of_domain(owner, *domain))
-		printf("%.*s\n", SPAN_FMT(owner));
-	return true;
-}
-
-/* An account that a pattern makes a visitor reaches nobody but the desk: seldom what was meant. */
-static void remark_visitor(const struct command *c)
-{
-	const struct server facts = { .conf = c->conf };
-
-	if (server_class(&facts, c->user) == CLASS_VISITOR)
-		fprintf(stderr, "switchboard account: %s: warning: sess-man/desk/visitors covers this name: it logs in with its password "
-			"only, but is a visitor to the desk\n", c->user->text);
-}
-
-static int add(struct command *c)
-{
-	const struct config_vhost *host = config_vhost(c->conf, jid_domain(c->user));
-	enum status st;
-
-	if (!host)
-		return refuse(c->user->text, NOT_SERVED);
-	if (span_is(jid_local(c->user), c->conf->desk_name)) /* also with no desk yet: it would be cut off the day there is one */
-		return refuse(c->user->text, "this is the desk's own address; take another name, or another sess-man/desk/name");
-	st = check_new(c->store, c->user, host->max_users);
-	if (st == STATUS_EXISTS)
-		return refuse(c->user->text, "exists already; use passwd to change its password");
-	if (st == STATUS_LIMIT)
-		return refuse(c->user->text, "the domain has as many accounts as max-users allows");
-	if (st != STATUS_OK)
-		return refuse(c->user->text, status_text(st));
-	remark_visitor(c);
-	return set_password(c);
-}
-
-static int change(struct command *c)
-{
-	enum status st = account_look(c->store, c->user);
-
-	if (st != STATUS_OK)
-		return refuse(c->user->text, st == STATUS_NOT_FOUND ? "no such account; use add" : status_text(st));
-	return set_password(c);
-}
-
-static int delete(struct command *c)
-{
-	enum status st = account_remove(c->store, c->user);
-
-	if (st == STATUS_OK)
-		return 0;
-	return refuse(c->user->text, st == STATUS_NOT_FOUND ? "no such account" : status_text(st));
-}
-
-static int list(struct command *c, const char *domain)
-{
-	struct span only = SPAN_NONE;
-	enum status st;
-
-	if (domain) {
-		c->user = jid_parse(span_of(domain));
-		if (!c->user || c->user->local_n || c->user->resource_n)
-			return refuse(domain, "no domain");
-		if (!config_vhost(c->conf, jid_domain(c->user)))
-			return refuse(domain, NOT_SERVED);
-		only = jid_domain(c->user);
-	}
-	st = store_owners(c->store, STORE_ACCOUNT, SPAN_NONE, 0, print_owner, &only);
-	return st == STATUS_OK ? 0 : refuse("list", status_text(st));
-}
-
-static int run(struct command *c, const char *verb, const char *word)
-{
-	if (strcmp(verb, "list") == 0)
-		return list(c, word);
-	if (!word)
-		return usage();
-	c->user = jid_parse(span_of(word));
-	if (!c->user || !jid_is_bare(c->user) || !c->user->local_n)
-		return refuse(word, "no bare JID; write name@domain");
-	if (strcmp(verb, "add") == 0)
-		return add(c);
-	if (strcmp(verb, "passwd") == 0)
-		return change(c);
-	return delete(c);
-}
-
-int account_command(const struct config *conf, int argc, char **argv)
-{
-	static const char *const verbs[] = { "add", "passwd", "delete", "list" };
-	struct command c = { .conf = conf };
-	char *error = NULL;
-	bool known = false;
-	int code;
-
-	for (size_t i = 0; argc > 0 && i < ARRAY_LEN(verbs); i++)
-		known |= strcmp(argv[0], verbs[i]) == 0;
-	if (!known || argc > 2)
-		return usage();
-	if (store_open(conf->user_db_uri, STORE_WRITER, &c.store, &error) != STATUS_OK) {
-		code = refuse("store", error ? error : "cannot be opened");
-		free(error);
-		return code;
-	}
-	code = run(&c, argv[0], argc > 1 ? argv[1] : NULL);
-	jid_unref(c.user);
-	store_close(c.store);
-	return code;
 }

@@ -48,12 +48,15 @@ static void complete(const struct auth_actor *self, struct auth_request *r)
 	credential_wipe(&other);
 }
 
-/* Keys of the user, or fake ones that nothing can tell from them. */
-static enum status load(struct auth_actor *self, struct auth_request *r)
+/* Keys of the user, or fake ones that nothing can tell from them: for an unknown user and for a disabled account. */
+static enum status load(struct auth_actor *self, struct auth_request *r, bool *disabled)
 {
 	struct buf text = BUF_INIT;
 	enum status st = open_reader(self) ? store_get(self->store, STORE_ACCOUNT, jid_bare(r->user), &text) : STATUS_UNAVAILABLE;
 
+	*disabled = st == STATUS_OK && account_is_disabled(buf_span(&text));
+	if (*disabled)
+		st = STATUS_NOT_FOUND;
 	if (st == STATUS_OK && !credential_decode(&r->credential, buf_span(&text))) {
 		LOG_ERROR("auth", "the stored keys of %s are damaged", r->user->text);
 		st = STATUS_CORRUPT;
@@ -70,12 +73,13 @@ static enum status load(struct auth_actor *self, struct auth_request *r)
 	return st;
 }
 
-/* With `known` false the keys are fake, and looked at all the same: it must take as long. */
-static enum auth_verdict judge(const struct auth_request *r, bool known)
+/* With `known` false the keys are fake, and looked at all the same: it must take as long. The name of a disabled account is
+ * nobody else's. */
+static enum auth_verdict judge(const struct auth_request *r, bool known, bool disabled)
 {
 	bool right;
 
-	if (r->op == AUTH_OP_VISITOR && !known)
+	if (r->op == AUTH_OP_VISITOR && !known && !disabled)
 		return AUTH_OK;
 	right = r->password && credential_check(&r->credential, span_of(r->password));
 	return right && known ? AUTH_OK : AUTH_REFUSED;
@@ -103,14 +107,15 @@ static void forget_password(char **password)
 
 static void on_auth_request(struct auth_actor *self, struct auth_request *r)
 {
-	enum status st = waited_too_long(self, r) ? STATUS_UNAVAILABLE : load(self, r);
+	bool disabled = false;
+	enum status st = waited_too_long(self, r) ? STATUS_UNAVAILABLE : load(self, r, &disabled);
 
 	if (st != STATUS_OK && st != STATUS_NOT_FOUND) {
 		r->verdict = AUTH_UNAVAILABLE;
 	} else if (r->op == AUTH_OP_CREDENTIAL) {
 		r->verdict = AUTH_OK; /* the exchange itself finds out */
 	} else {
-		r->verdict = judge(r, st == STATUS_OK);
+		r->verdict = judge(r, st == STATUS_OK, disabled);
 		credential_wipe(&r->credential);
 	}
 	forget_password(&r->password);
@@ -138,7 +143,7 @@ static enum status act(struct auth_actor *self, struct store *writer, const stru
 	switch (r->op) {
 	case ACCOUNT_CREATE: return create(self, writer, r);
 	case ACCOUNT_CHANGE:
-		return account_change(writer, r->user, span_of(r->password), (uint32_t)self->server->conf->scram_iterations);
+		return account_rekey(writer, r->user, span_of(r->password), (uint32_t)self->server->conf->scram_iterations);
 	case ACCOUNT_REMOVE: return account_remove(writer, r->user);
 	}
 	BUG("unknown account operation");

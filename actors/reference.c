@@ -1,6 +1,7 @@
 #include "actors/reference.h"
 
 #include "actors/account_watch.h"
+#include "actors/admin/admin.h"
 #include "actors/auth.h"
 #include "actors/desk/inner.h"
 #include "actors/extension/extension.h"
@@ -23,6 +24,7 @@ void reference_print_messages(struct buf *out)
 		{ "Desk", "actors/desk/inner.h", KINDS(DESK_PROTOCOL) },
 		{ "Pool of seats and robots", "actors/desk/inner.h", KINDS(POOL_PROTOCOL) },
 		{ "Component by others", "actors/extension/extension.h", KINDS(COMPONENT_PROTOCOL) },
+		{ "Administration", "actors/admin/admin.h", KINDS(ADMIN_PROTOCOL) },
 		{ "Store", "actors/store.h", KINDS(STORE_PROTOCOL) },
 		{ "Auth", "actors/auth.h", KINDS(AUTH_PROTOCOL) },
 		{ "Cookie cache", "actors/auth.h", KINDS(COOKIE_PROTOCOL) },

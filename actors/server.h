@@ -31,6 +31,7 @@ struct server {
 	actor_id pool;                      /* seats and robots: availability, capacity, choice */
 	actor_id store;                     /* the writer */
 	actor_id auth[SERVER_WORKERS_MAX];  /* account look-ups and slow hashing, threads of their own */
+	actor_id admin;                     /* runs ad-hoc commands; ACTOR_NONE without the plugin */
 	actor_id cookie;                    /* seat cookies in Redis; ACTOR_NONE when not configured */
 	struct tls_store *tls;              /* NULL when nothing listens with TLS */
 	const struct extensions *extensions; /* plugins by others; NULL = none */

@@ -1,4 +1,4 @@
-/* Every actor of the server, in spawn order: store, logins, desk, components by others, shards, account watch, edges. Actors name each other through struct
+/* Every actor of the server, in spawn order: store, logins, desk, components by others, shards, administration, account watch, edges. Actors name each other through struct
  * server, so all ids are filled in before the engine starts; messages sent earlier wait in mailboxes. */
 #include "actors/topology.h"
 
@@ -8,6 +8,7 @@
 
 #include "actors/account.h"
 #include "actors/account_watch.h"
+#include "actors/admin/admin.h"
 #include "actors/desk/desk.h"
 #include "actors/recovery.h"
 #include "actors/session/shard.h"
@@ -103,6 +104,8 @@ static char *spawn_all(struct server *s, struct store *writer, uint64_t removed)
 	components_spawn(s);
 	for (unsigned i = 0; i < s->shards; i++)
 		s->shard[i] = shard_spawn(s, i);
+	if (s->conf->plugins[CONFIG_PLUGIN_commands])
+		s->admin = admin_spawn(s, s->conf->user_db_uri);
 	if (s->conf->account_watch)
 		account_watch_spawn(s, removed);
 	for (unsigned i = 0; i < s->workers && !error; i++)

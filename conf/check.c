@@ -168,6 +168,29 @@ static void relate_store_limits(struct loading *l)
 	check_below(l, CONFIG_OPTION_store_limit, pair, CONFIG_OPTION_store_limit_total, c->store_limit_total);
 }
 
+static bool is_rule(const char *rule)
+{
+	return strcmp(rule, "ALL") == 0 || strcmp(rule, "ADMIN") == 0 || strcmp(rule, "LOCAL") == 0 ||
+	       (strncmp(rule, "DOMAIN:", 7) == 0 && rule[7]) || (strncmp(rule, "JID:", 4) == 0 && strchr(rule, '@'));
+}
+
+/* Who may run an ad-hoc command besides administrators: X/command/NODE=RULE,… A rule nobody understands lets nobody in. */
+static void check_commands(struct loading *l)
+{
+	for (size_t i = 0; i < l->c->raw_count; i++) {
+		const struct config_raw *raw = &l->c->raw[i];
+		struct config_list rules;
+
+		if (strncmp(raw->key, "sess-man/command/", 17) != 0 && strncmp(raw->key, "vhost-man/command/", 18) != 0)
+			continue;
+		option_parse_list(raw->value, &rules);
+		for (size_t k = 0; k < rules.count; k++)
+			if (!is_rule(rules.items[k]))
+				loading_problem(l, CONFIG_FATAL, raw, "'%s' says nobody; write ALL, ADMIN, LOCAL, DOMAIN:domain or JID:name@domain", rules.items[k]);
+		option_free_list(&rules);
+	}
+}
+
 bool check_is_certificate_name(const char *name)
 {
 	return *name && *name != '.' && !strchr(name, '/') && strlen(name) <= CERTIFICATE_NAME_MAX;
@@ -185,6 +208,7 @@ void check_all(struct loading *l)
 	check_logins(l);
 	check_limits(l);
 	relate_store_limits(l);
+	check_commands(l);
 	check_blocks(l, &c->metrics_allow, CONFIG_OPTION_metrics_allow);
 	check_blocks(l, &c->limit_exempt, CONFIG_OPTION_limit_exempt);
 	check_blocks(l, &c->register_whitelist, CONFIG_OPTION_register_whitelist);

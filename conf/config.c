@@ -320,7 +320,7 @@ static const char *nearest_key(const char *key)
 
 static bool is_our_component(const char *key)
 {
-	static const char *const own[] = { "sess-man/", "c2s/", "bosh/", "ws2s/", "amp/", "basic-conf/", "monitor/" };
+	static const char *const own[] = { "sess-man/", "c2s/", "bosh/", "ws2s/", "amp/", "basic-conf/", "monitor/", "vhost-man/" };
 
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
 		if (strncmp(key, own[i], strlen(own[i])) == 0)

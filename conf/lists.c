@@ -72,6 +72,8 @@ bool lists_know_key(const char *key)
 
 	if (strcmp(key, COMPONENT_LIST) == 0 || strcmp(key, PLUGIN_LIST) == 0 || strcmp(key, PLUGIN_EDITS) == 0)
 		return true;
+	if (has_prefix(key, "sess-man/command/") || has_prefix(key, "vhost-man/command/"))
+		return true; /* who may run an ad-hoc command: check.c */
 	if (has_prefix(key, COMPONENT_PREFIX))
 		return (n > 7 && strcmp(key + n - 7, ".active") == 0) || (n > 6 && strcmp(key + n - 6, ".class") == 0);
 	return listeners_know_key(key);

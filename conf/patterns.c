@@ -98,6 +98,11 @@ static void check_desk_address(struct loading *l, const char *pattern, enum conf
 		loading_problem(l, CONFIG_FATAL, l->c->source[option], "'%s' is the desk's own address; nobody can log in with it", pattern);
 }
 
+static bool is_admins(enum config_option option)
+{
+	return option == CONFIG_OPTION_admins || option == CONFIG_OPTION_sess_man_admins || option == CONFIG_OPTION_vhost_man_admins;
+}
+
 static void check_list(struct loading *l, const struct config_list *list, enum config_option option)
 {
 	const struct config_raw *where = l->c->source[option];
@@ -111,12 +116,12 @@ static void check_list(struct loading *l, const struct config_list *list, enum c
 			loading_problem(l, CONFIG_WARNING, where, "'%s' has a resource; accounts are bare JIDs, so it matches nothing", pattern);
 		else if (wrong)
 			loading_problem(l, CONFIG_FATAL, where, "'%s' is no address: %s; write name@domain%s", pattern, wrong,
-					option == CONFIG_OPTION_admins ? "" : ", * for any run of characters");
-		else if (option == CONFIG_OPTION_admins && strchr(pattern, '*'))
+					is_admins(option) ? "" : ", * for any run of characters");
+		else if (is_admins(option) && strchr(pattern, '*'))
 			loading_problem(l, CONFIG_FATAL, where, "'%s' is a pattern; name each administrator", pattern);
-		else if (option != CONFIG_OPTION_admins && !is_served(l->c, pattern))
+		else if (!is_admins(option) && !is_served(l->c, pattern))
 			loading_problem(l, CONFIG_WARNING, where, "'%s' matches no address of a domain in --virt-hosts", pattern);
-		else if (option != CONFIG_OPTION_admins)
+		else if (!is_admins(option))
 			check_desk_address(l, pattern, option);
 	}
 }
@@ -144,6 +149,8 @@ static void check_visitors(struct loading *l)
 		check_apart(l, pattern, &c->desk_seats, "seats");
 		check_apart(l, pattern, &c->desk_robots, "robots");
 		check_apart(l, pattern, &c->admins, "admins");
+		check_apart(l, pattern, &c->sess_man_admins, "admins");
+		check_apart(l, pattern, &c->vhost_man_admins, "admins");
 		if (stars && (pattern[stars] == '@' || pattern[stars] == '\0'))
 			loading_problem(l, CONFIG_WARNING, c->source[CONFIG_OPTION_desk_visitors],
 					"visitors '%s' are all names of a domain: whoever takes one that has no account is let in with any "
@@ -164,6 +171,8 @@ void patterns_check(struct loading *l)
 	const struct config *c = l->c;
 
 	check_list(l, &c->admins, CONFIG_OPTION_admins);
+	check_list(l, &c->sess_man_admins, CONFIG_OPTION_sess_man_admins);
+	check_list(l, &c->vhost_man_admins, CONFIG_OPTION_vhost_man_admins);
 	check_list(l, &c->desk_seats, CONFIG_OPTION_desk_seats);
 	check_list(l, &c->desk_robots, CONFIG_OPTION_desk_robots);
 	check_list(l, &c->desk_visitors, CONFIG_OPTION_desk_visitors);

@@ -231,6 +231,7 @@ static const struct {
 	{ "sess-man/limits/", "Limits" },
 	{ "sess-man/", "Sessions and plugins" },
 	{ "amp/", "Offline messages" },
+	{ "vhost-man/", "Administration of domains" },
 	{ "monitor/", "Monitoring" },
 };
 
@@ -294,6 +295,9 @@ void config_print_reference(struct buf *out)
 			  "| `X/connections/PORT/socket` | plain; ssl for 5223 and 5281 | plain, ssl, or tls |\n"
 			  "| `X/connections/PORT/type` | accept | accept |\n"
 			  "| `X/connections/PORT/ifc[s]` | * | addresses to listen on |\n");
+	buf_add_text(out, "\n## Ad-hoc commands\n\n| setting | default | meaning |\n|---|---|---|\n"
+			  "| `X/command/NODE` | ADMIN | who may run this command of X (sess-man, vhost-man) besides administrators, within the "
+			  "own domain: ALL, LOCAL, DOMAIN:domain, JID:name@domain, or several of them |\n");
 	buf_add_text(out, "\n## Domains (`--virt-hosts=domain[:flag…],…`)\n\n| flag | meaning |\n|---|---|\n");
 	for (size_t i = 0; i < config_flag_count(); i++) {
 		struct config_flag f = config_flag(i);

@@ -36,6 +36,7 @@ enum stanza_error {
 	X(BAD_NAMESPACE_PREFIX, "bad-namespace-prefix") \
 	X(CONFLICT, "conflict") \
 	X(CONNECTION_TIMEOUT, "connection-timeout") \
+	X(HOST_GONE, "host-gone") \
 	X(HOST_UNKNOWN, "host-unknown") \
 	X(IMPROPER_ADDRESSING, "improper-addressing") \
 	X(INTERNAL_SERVER_ERROR, "internal-server-error") \

@@ -37,3 +37,12 @@ void shard_removed_drop(struct msg *m)
 {
 	jid_unref(((struct shard_removed *)(void *)m)->account);
 }
+
+void shard_ask_drop(struct msg *m)
+{
+	struct shard_ask *a = (struct shard_ask *)(void *)m;
+
+	jid_unref(a->about);
+	stanza_unref(a->stanza);
+	buf_fini(&a->lines);
+}

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "actors/extension/extension.h"
+#include "actors/session/ask.h"
 #include "actors/session/contacts.h"
 #include "actors/session/custody.h"
 #include "actors/session/desk_link.h"
@@ -557,20 +558,32 @@ static void on_shard_save(struct shard *self, struct edge_signal *m UNUSED)
 	outbox_send(&self->out, self->server);
 }
 
-/* Every client is told, with the condition of RFC 6120 4.9.3.12: it is logged in as somebody who may not log in. What is
- * known of the account is asked for again, for it may have been added anew. */
+/* Every client is told. full: the one that ends, NULL = all. How many there were. */
+static uint32_t end_sessions(struct shard *self, struct user *user, const struct jid *full, enum stream_error error, const char *text)
+{
+	uint32_t ended = 0;
+
+	LIST_EACH_SAFE(it, next, &user->sessions) {
+		struct session *s = CONTAINER_OF(it, struct session, link);
+
+		if (full && !jid_eq(s->full, full))
+			continue;
+		metric_inc(METRIC_sessions_removed);
+		close_client(self, s, error, text);
+		end_session(self, s, CLOSE_REMOVED);
+		ended++;
+	}
+	return ended;
+}
+
+/* The condition is that of RFC 6120 4.9.3.12: the client is logged in as somebody who may not log in. What is known of the account
+ * is asked for again, for it may have been added anew. */
 static void end_account(struct shard *self, struct user *user)
 {
 	struct passage p = passage_of(self, user, NULL);
 
 	LOG_INFO("session", "%.*s was removed, sessions to end: %u", SPAN_FMT(jid_bare(user->bare)), user->session_count);
-	while (!list_empty(&user->sessions)) {
-		struct session *s = CONTAINER_OF(user->sessions.next, struct session, link);
-
-		metric_inc(METRIC_sessions_removed);
-		close_client(self, s, STREAM_ERROR_NOT_AUTHORIZED, "This account was removed");
-		end_session(self, s, CLOSE_REMOVED);
-	}
+	end_sessions(self, user, NULL, STREAM_ERROR_NOT_AUTHORIZED, "This account was removed");
 	if (user->class == CLASS_USER && user->account == FACT_YES)
 		user->account = FACT_UNKNOWN;
 	if (user->class != CLASS_VISITOR && user->roster == FACT_YES)
@@ -596,6 +609,51 @@ static void on_shard_account(struct shard *self, struct account_request *r)
 	if (r->op == ACCOUNT_REMOVE && r->status == STATUS_OK)
 		end_account(self, user); /* behind the answer */
 	settle(self, user);
+}
+
+/* A seat is let go at once also when it is held or waits to be resumed, so all of an account are ended when none is here, too. */
+static void end_by_order(struct shard *self, struct shard_ask *m)
+{
+	bool all = jid_is_bare(m->about);
+	struct user *user = all ? users_get(&self->users, m->about) : users_find(&self->users, m->about);
+	struct passage p;
+
+	if (!user)
+		return;
+	p = passage_of(self, user, NULL);
+	m->count = end_sessions(self, user, all ? NULL : m->about, STREAM_ERROR_NOT_AUTHORIZED, "Logged out by an administrator");
+	if (all)
+		desk_link_removed(&p);
+	settle(self, user);
+}
+
+static void end_domain(struct shard *self, struct shard_ask *m)
+{
+	size_t count;
+	struct jid **users = ask_users_of(&self->users, m->about, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		struct user *user = users_find(&self->users, users[i]);
+
+		if (user) {
+			m->count += end_sessions(self, user, NULL, STREAM_ERROR_HOST_GONE, "This domain is served no more");
+			settle(self, user);
+		}
+		jid_unref(users[i]);
+	}
+	free(users);
+}
+
+static void on_shard_ask(struct shard *self, struct shard_ask *m)
+{
+	if (m->op == SHARD_ASK_END)
+		end_by_order(self, m);
+	else if (m->op == SHARD_ASK_END_DOMAIN)
+		end_domain(self, m);
+	else
+		ask_answer(m, &self->users, &self->out);
+	outbox_send(&self->out, self->server);
+	actor_reply_as(&m->m, m->reply);
 }
 
 MSG_RECEIVE(shard, struct shard, SHARD_PROTOCOL)

@@ -13,7 +13,7 @@ enum close_reason {
 	CLOSE_ERROR,       /* stream error we sent */
 	CLOSE_REPLACED,    /* same resource bound elsewhere */
 	CLOSE_SHUTDOWN,
-	CLOSE_REMOVED,     /* its account was removed */
+	CLOSE_REMOVED,     /* its account was removed, or an administrator ended it */
 };
 
 struct shard_bind {
@@ -65,11 +65,32 @@ struct shard_removed { /* an account is no more; also told when nobody is logged
 	struct jid *account; /* bare, counted */
 };
 
+enum shard_ask_op {
+	SHARD_ASK_ONLINE, SHARD_ASK_ACTIVE, SHARD_ASK_IDLE, /* accounts with a session: all, present, the others */
+	SHARD_ASK_RESOURCES,  /* of one account; a line each: resource, priority, what it shows */
+	SHARD_ASK_END,        /* the sessions of one account, or the one of a full JID */
+	SHARD_ASK_END_DOMAIN, /* all sessions of a domain that is served no more */
+	SHARD_ASK_ANNOUNCE,   /* a message to every available client of the domain's accounts */
+};
+struct shard_ask { /* a question about sessions, or an order to end some; comes home under `reply` */
+	struct msg m;
+	const struct msg_kind *reply;
+	enum shard_ask_op op;
+	uint64_t call;         /* the asker's own */
+	struct jid *about;     /* a domain, an account or a full JID; counted */
+	struct stanza *stanza; /* ANNOUNCE; counted */
+	uint32_t limit;        /* lines at most */
+	/* answer */
+	uint32_t count;        /* what was found or ended */
+	struct buf lines;      /* each ends with a line feed */
+};
+
 void shard_bind_drop(struct msg *m);
 void shard_inbound_drop(struct msg *m);
 void packet_msg_drop(struct msg *m);
 void shard_contact_drop(struct msg *m);
 void shard_removed_drop(struct msg *m);
+void shard_ask_drop(struct msg *m);
 
 #define SHARD_PROTOCOL(M) \
 	M(SHARD_BIND, shard_bind, shard_bind, shard_bind_drop, "Bind a resource for an authenticated client.") \
@@ -87,6 +108,7 @@ void shard_removed_drop(struct msg *m);
 	M(SHARD_CONTACT, shard_contact, shard_contact, shard_contact_drop, \
 	  "The desk changes a roster's visitor entry.") \
 	M(SHARD_REMOVED, shard_removed, shard_removed, shard_removed_drop, "An account was removed: its sessions end.") \
+	M(SHARD_ASK, shard_ask, shard_ask, shard_ask_drop, "An administrator asks about sessions, or ends some.") \
 	M(SHARD_TICK, shard_tick, edge_signal, NULL, "Housekeeping; sent by the shard to itself.") \
 	M(SHARD_PACE, shard_pace, edge_signal, NULL, "Presence that waited for its turn may go on.") \
 	M(SHARD_SAVE, shard_save, edge_signal, NULL, "Messages no client has acknowledged are due to be stored.")

@@ -79,6 +79,7 @@ struct xep {
 	xep_phase_f *tap;         /* looks at what was taken or kept; the verdict is ignored */
 	xep_phase_f *undelivered; /* inbound, nobody took it */
 	xep_phase_f *otherwise;   /* last: forward it or answer it */
+	xep_phase_f *disco_node;  /* disco#info and #items with a node: XEP_PASS = it is not one of mine */
 	uint8_t gate_on, handle_on, tap_on, undelivered_on; /* what each is for; 0 = everything */
 	void (*opened)(struct passage *p); /* p->session was bound */
 	/* Over what came of a passage, in p->out from this place on; one plugin of the pipeline at most has it. */

@@ -64,6 +64,48 @@ class Slixmpp(unittest.IsolatedAsyncioTestCase):
             await bob.go()
             await alice.go()
 
+    async def test_an_administrator_runs_commands(self):
+        admin = "http://jabber.org/protocol/admin#"
+        with Server("--admins=root@localhost") as server:
+            server.account("root@localhost", "secret").account("alice@localhost", "secret")
+            root, alice = Peer(server, "root@localhost", "secret"), Peer(server, "alice@localhost/desk", "secret")
+            for peer in (root, alice):
+                peer.register_plugin("xep_0050")
+                await peer.come()
+            listed = await asyncio.wait_for(root["xep_0050"].get_commands("localhost"), LIMIT)
+            nodes = {item[1] for item in listed["disco_items"]["items"]}
+            self.assertIn(admin + "end-user-session", nodes)
+            listed = await asyncio.wait_for(alice["xep_0050"].get_commands("localhost"), LIMIT)
+            self.assertEqual(listed["disco_items"]["items"], set())
+
+            done = await self.run_command(root, admin + "add-user", accountjid="new@localhost", password="geheim")
+            self.assertEqual(done["command"]["status"], "completed")
+            new = Peer(server, "new@localhost", "geheim")
+            new.register_plugin("xep_0050")
+            await new.come()
+            done = await self.run_command(root, admin + "get-online-users-list", max_items="100")
+            online = done["command"]["form"].get_values()["onlineuserjids"]
+            self.assertEqual(set(online), {"root@localhost", "alice@localhost", "new@localhost"})
+            gone, failed = alice.wait("disconnected"), alice.wait("stream_error")
+            await self.run_command(root, admin + "end-user-session", accountjids=["alice@localhost"])
+            self.assertEqual((await asyncio.wait_for(failed, LIMIT))["condition"], "not-authorized")
+            await asyncio.wait_for(gone, LIMIT)
+            with self.assertRaises(slixmpp.exceptions.IqError) as refused:
+                await self.run_command(new, admin + "end-user-session", accountjids=["root@localhost"])
+            self.assertEqual(refused.exception.condition, "forbidden")
+            await new.go()
+            await root.go()
+
+    async def run_command(self, peer, node, **values):
+        """The two steps a client takes: ask for the form, send it back filled in."""
+        first = await asyncio.wait_for(peer["xep_0050"].send_command("sess-man@localhost", node), LIMIT)
+        self.assertEqual(first["command"]["status"], "executing")
+        form = first["command"]["form"]
+        form["type"] = "submit"
+        form.set_values(values)
+        return await asyncio.wait_for(peer["xep_0050"].send_command(
+            "sess-man@localhost", node, action="complete", payload=form.xml, sessionid=first["command"]["sessionid"]), LIMIT)
+
     async def test_a_cut_line_is_resumed(self):
         with Server() as server:
             server.account("alice@localhost", "secret").account("bob@localhost", "secret")

@@ -75,7 +75,7 @@ static void swap_with_next(struct stream *s, struct packet *p)
 
 void __wrap_stream_deliver(struct stream *s, struct packet *p, uint64_t receipt)
 {
-	bool chat = is_chat(p) && !receipt;
+	bool chat = is_chat(p);
 
 	if (broken == TWICE && chat && sim_chance(20)) {
 		struct packet copy = packet_copy(p);
@@ -87,7 +87,7 @@ void __wrap_stream_deliver(struct stream *s, struct packet *p, uint64_t receipt)
 	} else if (broken == ROW_GOES_EARLY && receipt && p->flags & PACKET_FROM_STORE) {
 		stream_tell_written(s, receipt);
 		receipt = 0;
-	} else if (broken == OUT_OF_TURN && chat) {
+	} else if (broken == OUT_OF_TURN && chat && !receipt) {
 		swap_with_next(s, p);
 		return;
 	}

@@ -1,11 +1,24 @@
-/* XEP-0030: what the server, an account and the desk are and can do. Features are those of the loaded plugins. There
- * are no nodes here: a query for one is answered with item-not-found. */
+/* XEP-0030: what the server, an account and the desk are and can do. Features are those of the loaded plugins. A
+ * query for a node is answered by the plugin it belongs to, or with item-not-found. */
 #include "actors/session/pipeline.h"
 #include "xmpp/ns.h"
 
 static bool names_a_node(const struct stanza *s)
 {
 	return stanza_attr(s, stanza_first(s, STANZA_TOP), "node").n > 0;
+}
+
+/* A node is some plugin's, or nobody's. */
+static enum xep_verdict answer_node(struct passage *p)
+{
+	for (unsigned i = 0; i < p->pipeline->count; i++) {
+		xep_phase_f *node = p->pipeline->loaded[i]->disco_node;
+		enum xep_verdict v = node ? node(p) : XEP_PASS;
+
+		if (v != XEP_PASS)
+			return v;
+	}
+	return passage_refuse(p, STANZA_ERROR_ITEM_NOT_FOUND, NULL);
 }
 
 static void add_identity(struct builder *b, const char *category, const char *type, const char *name)
@@ -61,7 +74,7 @@ static enum xep_verdict answer_info(struct passage *p)
 	struct builder *b;
 
 	if (names_a_node(p->packet.stanza))
-		return passage_refuse(p, STANZA_ERROR_ITEM_NOT_FOUND, NULL);
+		return answer_node(p);
 	b = passage_open_result(p);
 	builder_open(b, "query", NS_DISCO_INFO);
 	if (account)
@@ -106,7 +119,7 @@ static enum xep_verdict answer_items(struct passage *p)
 	struct builder *b;
 
 	if (names_a_node(p->packet.stanza))
-		return passage_refuse(p, STANZA_ERROR_ITEM_NOT_FOUND, NULL);
+		return answer_node(p);
 	b = passage_open_result(p);
 	builder_open(b, "query", NS_DISCO_ITEMS);
 	if (p->target == TARGET_SERVER) {

@@ -1,6 +1,7 @@
 #include "world.h"
 
 #include "actors/auth.h"
+#include "actors/admin/admin.h"
 #include "runtime/actor/engine.h"
 #include "storage/store.h"
 
@@ -223,6 +224,7 @@ struct world *world_new_seeded(const char *lines, uint64_t seed)
 		s->edge[i] = actor_spawn(&edge_probe, w, i);
 		s->shard[i] = shard_spawn(s, i);
 	}
+	s->admin = admin_spawn(s, uri);
 	world_run(w);
 	return w;
 }
