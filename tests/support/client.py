@@ -7,6 +7,8 @@ import http.client
 import os
 import queue
 import random
+import re
+import select
 import socket
 import ssl
 import struct
@@ -177,9 +179,33 @@ class Tcp(Client):
         self.paused = threading.Event()
         self.parser = None
         self.reader = None
+        self.turn = threading.Lock()
 
     def raw(self, data):
-        self.socket.sendall(data if isinstance(data, bytes) else data.encode())
+        data = data if isinstance(data, bytes) else data.encode()
+        if isinstance(self.socket, ssl.SSLSocket):
+            while data:
+                data = data[self.of_tls(lambda: self.socket.send(data), select.POLLOUT):]
+        else:
+            self.socket.sendall(data)
+
+    def of_tls(self, call, event):
+        """OpenSSL bears no two threads in one connection, not even a reader and a writer."""
+        wait = select.poll()
+        wait.register(self.socket, event)
+        while True:
+            with self.turn:
+                self.socket.setblocking(False)
+                try:
+                    return call()
+                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    pass
+            wait.poll()
+
+    def receive(self):
+        if isinstance(self.socket, ssl.SSLSocket):
+            return self.of_tls(lambda: self.socket.recv(65536), select.POLLIN)
+        return self.socket.recv(65536)
 
     def send(self, text):
         self.raw(text)
@@ -211,7 +237,7 @@ class Tcp(Client):
         parser, depth, root, held = ET.XMLPullParser(("start", "end")), 0, None, b""
         while True:
             try:
-                data = self.socket.recv(65536)
+                data = self.receive()
             except OSError:
                 data = b""
             if not data:
@@ -365,6 +391,7 @@ class Bosh(Client):
         self.wait = wait
         self.restart = False
         self.over = False
+        self.early = {}  # answers that overtook earlier ones: two connections keep no order between them
 
     def request(self, body, connection=None):
         own = connection or http.client.HTTPConnection("127.0.0.1", self.server.http, timeout=30)
@@ -396,6 +423,14 @@ class Bosh(Client):
         return "<body xmlns='%s' rid='%d'%s%s>%s</body>" % (HTTPBIND, rid, " sid='%s'" % self.sid if self.sid else "",
                                                            words, payload)
 
+    def answered(self, request, text):
+        """Takes the answers in the order of the requests, as XEP-0124 4.4.2 asks of clients."""
+        with self.lock:
+            self.early[int(re.search(r" rid='(\d+)'", request).group(1))] = text
+            while self.handled + 1 in self.early:
+                self.handled += 1
+                self.receive(self.early.pop(self.handled))
+
     def receive(self, text):
         body = ET.fromstring(text)
         for element in body:
@@ -413,6 +448,7 @@ class Bosh(Client):
             text = self.request(self.body(to=to or self.domain, wait=str(self.wait), hold="1", ver="1.6",
                                           xmlns_xmpp="urn:xmpp:xbosh", xmpp_version="1.0", xml_lang="en"))
             created = self.receive(text)
+            self.handled = self.rid
             self.created = created
             self.sid = created.get("sid")
             if self.sid:
@@ -423,7 +459,7 @@ class Bosh(Client):
     def post(self, body):
         if not self.over:
             try:
-                self.receive(self.request(body))
+                self.answered(body, self.request(body))
             except OSError:
                 self.inbox.put(ENDED)
 
@@ -437,7 +473,8 @@ class Bosh(Client):
         self.polling = http.client.HTTPConnection("127.0.0.1", self.server.http, timeout=60)
         while not self.over:
             try:
-                self.receive(self.request(self.body(), self.polling))
+                body = self.body()
+                self.answered(body, self.request(body, self.polling))
             except (OSError, http.client.HTTPException, AttributeError):
                 break
         self.polling.close()
