@@ -6,6 +6,7 @@
 #include "runtime/actor/actor.h"
 
 #define SERVER_NAME "Switchboard"
+#define SERVER_CAPS_NODE "urn:switchboard" /* says, with the hash behind it, which software it is (XEP-0115) */
 #define SERVER_VERSION "0.1.0"
 #define SERVER_WORKERS_MAX 256
 
@@ -37,6 +38,7 @@ struct server {
 	const struct extensions *extensions; /* plugins by others; NULL = none */
 	struct server_component *components; /* by others; owned */
 	unsigned component_count;
+	char caps[32];                      /* hash of what the server can do (XEP-0115); empty = it does not say */
 	bool desk_on;                       /* seats or robots are configured */
 	uint8_t secret[32];                 /* per installation: fake salts, visitor cookies; from the store */
 	uint64_t started_wall_us;

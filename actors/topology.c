@@ -11,6 +11,7 @@
 #include "actors/admin/admin.h"
 #include "actors/desk/desk.h"
 #include "actors/recovery.h"
+#include "actors/session/caps.h"
 #include "actors/session/shard.h"
 #include "runtime/actor/engine.h"
 #include "runtime/io/tls.h"
@@ -121,6 +122,7 @@ char *topology_raise(const struct config *conf, const struct extensions *extensi
 
 	*out = (struct server){ .conf = conf, .extensions = extensions };
 	set_sizes(out);
+	caps_fill(out);
 	error = open_store(out, &writer, &removed);
 	if (!error && config_wants_tls(conf))
 		error = open_certificates(out);

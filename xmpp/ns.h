@@ -44,6 +44,8 @@
 #define NS_SM "urn:xmpp:sm:3"
 #define NS_SID "urn:xmpp:sid:0"
 #define NS_MAM "urn:xmpp:mam:2"
+#define NS_CAPS "http://jabber.org/protocol/caps"
+#define NS_DATA "jabber:x:data"
 #define NS_PRIVATE "jabber:iq:private"
 #define NS_BLOCKING "urn:xmpp:blocking"
 #define NS_BLOCKING_ERRORS "urn:xmpp:blocking:errors"

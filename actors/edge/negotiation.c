@@ -89,6 +89,18 @@ static bool can_starttls(const struct stream *s)
 	       s->edge->conf->plugins[CONFIG_PLUGIN_starttls] && !s->login->user;
 }
 
+/* XEP-0115 6.3: what the server can do need not be asked for by whoever knows this hash. */
+static void add_caps(const struct server *server, struct builder *b)
+{
+	if (!*server->caps)
+		return;
+	builder_open(b, "c", NS_CAPS);
+	builder_attr_text(b, "hash", "sha-1");
+	builder_attr_text(b, "node", SERVER_CAPS_NODE);
+	builder_attr_text(b, "ver", server->caps);
+	builder_close(b);
+}
+
 static void send_features(struct stream *s)
 {
 	struct builder *b = xml_pool_builder(s->edge->pool);
@@ -120,6 +132,7 @@ static void send_features(struct stream *s)
 			builder_leaf(b, "sm", NS_SM, SPAN_NONE);
 		if (plugins[CONFIG_PLUGIN_roster] && !s->anonymous)
 			builder_leaf(b, "ver", NS_ROSTER_VERSIONS, SPAN_NONE);
+		add_caps(s->edge->server, b);
 	}
 	builder_close(b);
 	s->ops->element(s, builder_finish(b));

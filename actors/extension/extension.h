@@ -9,10 +9,13 @@
 struct extensions;
 struct pipeline;
 struct server;
+struct xep;
 
 /* Loads what the configuration names and calls each one's `init`. What is wrong is added to the problems, as fatal. NULL: none is
  * named. Main thread. They stay loaded until the process ends. */
 struct extensions *extensions_load(struct config *conf, struct config_problems *problems);
+/* All plugins' hooks and features as one plugin; NULL: there is none. */
+const struct xep *extensions_xep(const struct extensions *e);
 void extensions_free(struct extensions *e); /* NULL allowed; when no instance is left */
 
 /* --- plugins: an instance of each for each shard (plugin.c) --- */

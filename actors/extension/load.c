@@ -142,6 +142,11 @@ struct extensions *extensions_load(struct config *conf, struct config_problems *
 	return all;
 }
 
+const struct xep *extensions_xep(const struct extensions *e)
+{
+	return e ? e->xep : NULL;
+}
+
 void extensions_free(struct extensions *e)
 {
 	if (!e)

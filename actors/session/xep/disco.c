@@ -1,11 +1,28 @@
-/* XEP-0030: what the server, an account and the desk are and can do. Features are those of the loaded plugins. A
- * query for a node is answered by the plugin it belongs to, or with item-not-found. */
+/* XEP-0030: what the server, an account and the desk are and can do. Features are those of the loaded plugins. A query for a
+ * node is answered by the plugin it belongs to, or with item-not-found; the node that names the server with the hash of its
+ * features (XEP-0115) is answered here. Of an account others hear only what its contacts may know (XEP-0030 8). */
+#include <stdio.h>
+
+#include "actors/session/caps.h"
+#include "actors/session/contacts.h"
 #include "actors/session/pipeline.h"
 #include "xmpp/ns.h"
 
-static bool names_a_node(const struct stanza *s)
+/* The address of its commands (commands.c), which admins are shown. */
+#define SESSION_MANAGER "sess-man"
+
+static struct span node_of(const struct stanza *s)
 {
-	return stanza_attr(s, stanza_first(s, STANZA_TOP), "node").n > 0;
+	return stanza_attr(s, stanza_first(s, STANZA_TOP), "node");
+}
+
+static bool is_own_node(const struct passage *p)
+{
+	struct span node = node_of(p->packet.stanza);
+	size_t n = sizeof(SERVER_CAPS_NODE) - 1;
+
+	return p->target == TARGET_SERVER && *p->server->caps && node.n > n && memcmp(node.p, SERVER_CAPS_NODE "#", n + 1) == 0 &&
+	       span_is((struct span){ node.p + n + 1, node.n - n - 1 }, p->server->caps);
 }
 
 /* A node is some plugin's, or nobody's. */
@@ -37,15 +54,11 @@ static void add_feature(struct builder *b, const char *var)
 	builder_close(b);
 }
 
-static void add_features(const struct passage *p, struct builder *b, bool account)
+static void add_account_features(const struct passage *p, struct builder *b)
 {
-	for (unsigned i = 0; i < p->pipeline->count; i++) {
-		const struct xep *x = p->pipeline->loaded[i];
-		const char *const *vars = account ? x->account_features : x->features;
-
-		for (; vars && *vars; vars++)
+	for (unsigned i = 0; i < p->pipeline->count; i++)
+		for (const char *const *vars = p->pipeline->loaded[i]->account_features; vars && *vars; vars++)
 			add_feature(b, *vars);
-	}
 }
 
 static void add_item(struct builder *b, const struct jid *jid, const char *name)
@@ -68,20 +81,53 @@ static const char *account_type(enum client_class class)
 	return class == CLASS_VISITOR ? "anonymous" : "registered";
 }
 
+static void describe_desk(const struct passage *p, struct builder *b)
+{
+	builder_open(b, "query", NS_DISCO_INFO);
+	add_identity(b, "collaboration", "workgroup", p->server->conf->desk_name);
+	add_feature(b, NS_DISCO_INFO);
+	add_feature(b, NS_DISCO_ITEMS);
+	add_feature(b, NS_DESK);
+}
+
+static void describe_account(const struct passage *p, struct builder *b)
+{
+	builder_open(b, "query", NS_DISCO_INFO);
+	add_identity(b, "account", account_type(p->user->class), NULL);
+	add_account_features(p, b);
+}
+
+/* Somebody else asks this account. XEP_PASS: he may know; that there is none, or that he may not, looks the same. */
+static enum xep_verdict admit(struct passage *p)
+{
+	if (server_is_desk(p->server, p->packet.to))
+		return XEP_PASS;
+	if (!passage_knows_roster(p))
+		return XEP_WAIT;
+	if (p->user->roster == FACT_YES && roster_shows(contacts_state(p->user, p->packet.from)))
+		return XEP_PASS;
+	return passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
+}
+
 static enum xep_verdict answer_info(struct passage *p)
 {
-	bool account = p->target == TARGET_SELF;
+	enum xep_verdict v = p->target == TARGET_CONTACT ? admit(p) : XEP_PASS;
+	bool own_node = is_own_node(p);
 	struct builder *b;
+	char node[sizeof(SERVER_CAPS_NODE) + sizeof(p->server->caps)];
 
-	if (names_a_node(p->packet.stanza))
+	if (v != XEP_PASS)
+		return v;
+	if (node_of(p->packet.stanza).n && !own_node)
 		return answer_node(p);
 	b = passage_open_result(p);
-	builder_open(b, "query", NS_DISCO_INFO);
-	if (account)
-		add_identity(b, "account", account_type(p->user->class), NULL);
+	snprintf(node, sizeof(node), SERVER_CAPS_NODE "#%s", p->server->caps);
+	if (p->target == TARGET_SERVER)
+		caps_describe(b, p->pipeline, own_node ? node : NULL);
+	else if (p->target == TARGET_CONTACT && server_is_desk(p->server, p->packet.to))
+		describe_desk(p, b);
 	else
-		add_identity(b, "server", "im", SERVER_NAME);
-	add_features(p, b, account);
+		describe_account(p, b);
 	finish(p, b);
 	return XEP_DONE;
 }
@@ -113,67 +159,68 @@ static void add_components(const struct passage *p, struct builder *b)
 	}
 }
 
-/* Of the domain: the desk and components. Of the own account: the other clients of the same user (XEP-0030 8). */
+static bool is_admin(const struct passage *p)
+{
+	for (size_t i = 0; i < p->server->conf->admins.count; i++)
+		if (span_is(jid_bare(p->packet.from), p->server->conf->admins.items[i]))
+			return true;
+	return false;
+}
+
+static void add_session_manager(const struct passage *p, struct builder *b)
+{
+	bool shown = is_admin(p) && p->server->conf->plugins[CONFIG_PLUGIN_commands];
+	struct jid *jid = shown ? jid_make(SPAN_LIT(SESSION_MANAGER), jid_domain(p->packet.to), SPAN_NONE) : NULL;
+
+	if (jid)
+		add_item(b, jid, "Session manager");
+	jid_unref(jid);
+}
+
+static void add_clients(const struct passage *p, struct builder *b)
+{
+	LIST_EACH(it, &p->user->sessions) {
+		const struct session *s = CONTAINER_OF(it, struct session, link);
+
+		if (session_is_available(p->users, s))
+			add_item(b, s->full, NULL);
+	}
+}
+
+/* Of the domain: the desk and components, for an admin also what the server is made of. Of an account: its clients (XEP-0030 8). */
 static enum xep_verdict answer_items(struct passage *p)
 {
+	enum xep_verdict v = p->target == TARGET_CONTACT ? admit(p) : XEP_PASS;
 	struct builder *b;
 
-	if (names_a_node(p->packet.stanza))
+	if (v != XEP_PASS)
+		return v;
+	if (node_of(p->packet.stanza).n)
 		return answer_node(p);
 	b = passage_open_result(p);
 	builder_open(b, "query", NS_DISCO_ITEMS);
 	if (p->target == TARGET_SERVER) {
 		add_desk(p, b);
 		add_components(p, b);
+		add_session_manager(p, b);
 	} else {
-		LIST_EACH(it, &p->user->sessions) {
-			const struct session *s = CONTAINER_OF(it, struct session, link);
-
-			if (session_is_available(p->users, s))
-				add_item(b, s->full, NULL);
-		}
+		add_clients(p, b); /* the desk has none */
 	}
 	finish(p, b);
 	return XEP_DONE;
 }
 
-/* The desk's own address, asked by others than visitors (those ask the desk itself). */
-static enum xep_verdict handle(struct passage *p)
-{
-	const struct stanza *s = p->packet.stanza;
-	struct builder *b;
-
-	if (!passage_is(p, INBOUND, STANZA_IQ) || stanza_type(s) != STANZA_TYPE_GET || !jid_is_bare(p->packet.to) ||
-	    !server_is_desk(p->server, p->packet.to))
-		return XEP_PASS;
-	if (stanza_child(s, STANZA_TOP, "query", NS_DISCO_INFO) != STANZA_NO_EL) {
-		b = passage_open_result(p);
-		builder_open(b, "query", NS_DISCO_INFO);
-		add_identity(b, "collaboration", "workgroup", p->server->conf->desk_name);
-		add_feature(b, NS_DISCO_INFO);
-		add_feature(b, NS_DISCO_ITEMS);
-		add_feature(b, NS_DESK);
-	} else if (stanza_child(s, STANZA_TOP, "query", NS_DISCO_ITEMS) != STANZA_NO_EL) {
-		b = passage_open_result(p);
-		builder_open(b, "query", NS_DISCO_ITEMS);
-	} else {
-		return XEP_PASS;
-	}
-	finish(p, b);
-	return XEP_DONE;
-}
-
+#define ALL_TARGETS (TARGET_BIT(TARGET_SELF) | TARGET_BIT(TARGET_SERVER) | TARGET_BIT(TARGET_CONTACT))
 static const char *const features[] = { NS_DISCO_INFO, NS_DISCO_ITEMS, NULL };
+static const char *const server_features[] = { NS_DISCO_INFO, NS_DISCO_ITEMS, NS_CAPS, NULL };
 static const struct xep_claim claims[] = {
-	{ STANZA_TYPE_GET, "query", NS_DISCO_INFO, TARGET_BIT(TARGET_SELF) | TARGET_BIT(TARGET_SERVER), answer_info },
-	{ STANZA_TYPE_GET, "query", NS_DISCO_ITEMS, TARGET_BIT(TARGET_SELF) | TARGET_BIT(TARGET_SERVER), answer_items },
+	{ STANZA_TYPE_GET, "query", NS_DISCO_INFO, ALL_TARGETS, answer_info },
+	{ STANZA_TYPE_GET, "query", NS_DISCO_ITEMS, ALL_TARGETS, answer_items },
 };
 const struct xep xep_disco = {
 	.plugin = CONFIG_PLUGIN_disco,
-	.features = features,
+	.features = server_features,
 	.account_features = features,
 	.claims = claims,
 	.claim_count = ARRAY_LEN(claims),
-	.handle = handle,
-	.handle_on = XEP_IN(STANZA_IQ),
 };

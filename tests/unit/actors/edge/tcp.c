@@ -39,6 +39,7 @@ static void a_client_logs_in_step_by_step(void **state)
 	assert_has(text, "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>");
 	assert_has(text, "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>");
 	assert_has(text, "<ver xmlns='urn:xmpp:features:rosterver'/>");
+	assert_has(text, "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:switchboard' ver='");
 	assert_lacks(text, "<mechanisms");
 	client_send(c, "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>desk</resource></bind></iq>");
 	text = client_read(c);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "actors/auth.h"
+#include "actors/session/caps.h"
 #include "runtime/actor/engine.h"
 #include "runtime/outside.h"
 
@@ -166,6 +167,7 @@ struct world *world_new(const char *lines, unsigned workers)
 	s->workers = s->shards = s->desks = workers;
 	s->auths = 1;
 	memset(s->secret, 7, sizeof(s->secret));
+	caps_fill(s);
 	for (unsigned i = 0; i < workers; i++)
 		s->shard[i] = actor_spawn(&shard_probe, w, i);
 	s->auth[0] = actor_spawn(&auth_probe, w, 0);

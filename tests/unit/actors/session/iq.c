@@ -237,6 +237,93 @@ static void the_server_tells_what_it_can(void **state)
 	world_free(w);
 }
 
+/* XEP-0030 8.1: who may see an account's presence may know what it can do; others learn not even whether it exists. */
+static void of_an_account_its_contacts_hear(void **state)
+{
+	static const char *const spaces[] = { "info", "items" };
+	struct world *w = world_new(NO_DESK);
+	unsigned a = client_online(w, "alice@localhost", "a"), r = client_online(w, "romeo@localhost", "r");
+	char xml[200];
+
+	(void)state;
+	client_send(w, a, "<presence to='romeo@localhost' type='subscribe'/>");
+	client_send(w, r, "<presence to='alice@localhost' type='subscribed'/>");
+	client_log(w, a), client_log(w, r);
+	client_send(w, a, "<iq type='get' id='1' to='romeo@localhost'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>");
+	assert_has(client_log(w, a), "<iq from='romeo@localhost' to='alice@localhost/a' type='result' id='1'>"
+				     "<query xmlns='http://jabber.org/protocol/disco#info'><identity category='account' type='registered'/>");
+	client_send(w, a, "<iq type='get' id='2' to='romeo@localhost'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>");
+	assert_has(client_log(w, a), "<item jid='romeo@localhost/r'/>");
+	for (size_t i = 0; i < 2; i++) { /* he is not subscribed to her; and to nobody at all */
+		snprintf(xml, sizeof(xml), "<iq type='get' id='3' to='alice@localhost'><query xmlns='http://jabber.org/protocol/disco#%s'/></iq>",
+			 spaces[i]);
+		client_send(w, r, xml);
+		assert_has(client_log(w, r), "<service-unavailable ");
+		snprintf(xml, sizeof(xml), "<iq type='get' id='3' to='nobody@localhost'><query xmlns='http://jabber.org/protocol/disco#%s'/></iq>",
+			 spaces[i]);
+		client_send(w, r, xml);
+		assert_has(client_log(w, r), "<service-unavailable ");
+	}
+	assert_log(w, a, "");
+	world_free(w);
+}
+
+/* XEP-0115 6.2: the node with the hash in it stands for the same as no node. */
+static void the_server_is_known_by_the_hash_of_its_features(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned a = client_online(w, "alice@localhost", "a");
+	char xml[300], answer[300];
+
+	(void)state;
+	assert_int_equal(strlen(w->server.caps), 28);
+	snprintf(xml, sizeof(xml), "<iq type='get' id='1' to='localhost'><query xmlns='http://jabber.org/protocol/disco#info' "
+		 "node='urn:switchboard#%s'/></iq>", w->server.caps);
+	snprintf(answer, sizeof(answer), "<query xmlns='http://jabber.org/protocol/disco#info' node='urn:switchboard#%s'>"
+		 "<identity category='server' type='im' name='Switchboard'/>", w->server.caps);
+	client_send(w, a, xml);
+	assert_has(client_log(w, a), answer);
+	client_send(w, a, "<iq type='get' id='2' to='localhost'><query xmlns='http://jabber.org/protocol/disco#info' "
+			  "node='urn:switchboard#AAAAAAAAAAAAAAAAAAAAAAAAAAA='/></iq>");
+	assert_has(client_log(w, a), "<item-not-found ");
+	snprintf(xml, sizeof(xml), "<iq type='get' id='3'><query xmlns='http://jabber.org/protocol/disco#info' "
+		 "node='urn:switchboard#%s'/></iq>", w->server.caps); /* that is the server, not the account */
+	client_send(w, a, xml);
+	assert_has(client_log(w, a), "<item-not-found ");
+	world_free(w);
+}
+
+static void the_hash_says_which_plugins_are_loaded(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	char all[32];
+
+	(void)state;
+	memcpy(all, w->server.caps, sizeof(all));
+	world_free(w);
+	w = world_new("--sm-plugins=-urn:xmpp:ping\n");
+	assert_string_not_equal(w->server.caps, all);
+	world_free(w);
+	w = world_new("--sm-plugins=-disco\n");
+	assert_string_equal(w->server.caps, ""); /* nobody would answer */
+	world_free(w);
+}
+
+static void the_session_manager_has_an_address_that_admins_are_shown(void **state)
+{
+	struct world *w = world_new("--admins=alice@localhost\n");
+	unsigned a = client_online(w, "alice@localhost", "a"), r = client_online(w, "romeo@localhost", "r");
+
+	(void)state;
+	client_send(w, a, "<iq type='get' id='1' to='localhost'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>");
+	assert_has(client_log(w, a), "<item jid='sess-man@localhost' name='Session manager'/>");
+	client_send(w, r, "<iq type='get' id='1' to='localhost'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>");
+	assert_lacks(client_log(w, r), "sess-man");
+	client_send(w, a, "<iq type='get' id='2' to='sess-man@localhost'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>");
+	assert_has(client_log(w, a), "<identity category='automation' type='command-list' name='sess-man'/>");
+	world_free(w);
+}
+
 static void there_are_no_nodes(void **state)
 {
 	static const char *const spaces[] = { "info", "items" };
@@ -313,6 +400,10 @@ int main(void)
 		cmocka_unit_test(waiting_requests_are_answered_once_and_in_order),
 		cmocka_unit_test(too_many_waiting_stanzas_are_refused_one_by_one),
 		cmocka_unit_test(the_server_tells_what_it_can),
+		cmocka_unit_test(of_an_account_its_contacts_hear),
+		cmocka_unit_test(the_server_is_known_by_the_hash_of_its_features),
+		cmocka_unit_test(the_hash_says_which_plugins_are_loaded),
+		cmocka_unit_test(the_session_manager_has_an_address_that_admins_are_shown),
 		cmocka_unit_test(there_are_no_nodes),
 		cmocka_unit_test(the_desk_is_found_when_there_is_one),
 		cmocka_unit_test(what_is_not_loaded_is_neither_shown_nor_answered),

@@ -2,6 +2,7 @@
 
 #include "actors/auth.h"
 #include "actors/admin/admin.h"
+#include "actors/session/caps.h"
 #include "runtime/actor/engine.h"
 #include "storage/store.h"
 
@@ -195,6 +196,7 @@ static void load_extensions(struct world *w)
 		fail_msg("%s", problems.items[i].text);
 	w->server.extensions = w->extensions;
 	components_spawn(&w->server);
+	caps_fill(&w->server);
 }
 
 struct world *world_new_seeded(const char *lines, uint64_t seed)
