@@ -14,6 +14,7 @@
  * logged in. */
 enum client_class { CLASS_USER, CLASS_VISITOR, CLASS_SEAT, CLASS_ROBOT };
 
+struct owners;
 struct tls_store;
 struct extensions;
 
@@ -34,6 +35,7 @@ struct server {
 	actor_id auth[SERVER_WORKERS_MAX];  /* account look-ups and slow hashing, threads of their own */
 	actor_id admin;                     /* runs ad-hoc commands; ACTOR_NONE without the plugin */
 	actor_id cookie;                    /* seat cookies in Redis; ACTOR_NONE when not configured */
+	struct owners *privacy_owners; /* accounts that had privacy lists at the start; NULL = none */
 	struct tls_store *tls;              /* NULL when nothing listens with TLS */
 	const struct extensions *extensions; /* plugins by others; NULL = none */
 	struct server_component *components; /* by others; owned */

@@ -10,6 +10,7 @@
 #include "actors/account_watch.h"
 #include "actors/admin/admin.h"
 #include "actors/desk/desk.h"
+#include "actors/owners.h"
 #include "actors/recovery.h"
 #include "actors/session/caps.h"
 #include "actors/session/shard.h"
@@ -69,6 +70,7 @@ static char *recover(struct store *writer)
 
 static char *open_store(struct server *s, struct store **writer, uint64_t *removed)
 {
+	struct owners *owners;
 	char *error = NULL;
 	enum status st = store_open(s->conf->user_db_uri, STORE_OWNER, writer, &error);
 
@@ -84,6 +86,10 @@ static char *open_store(struct server *s, struct store **writer, uint64_t *remov
 	st = account_last_removal(*writer, removed);
 	if (st != STATUS_OK)
 		return problem("store: cannot read the removed accounts", status_text(st));
+	s->privacy_owners = owners = owners_new();
+	st = owners_read(owners, *writer, STORE_PRIVACY);
+	if (st != STATUS_OK)
+		return problem("store: cannot read who has privacy lists", status_text(st));
 	return recover(*writer);
 }
 
@@ -128,6 +134,8 @@ char *topology_raise(const struct config *conf, const struct extensions *extensi
 		error = open_certificates(out);
 	if (error) {
 		store_close(writer);
+		owners_free(out->privacy_owners);
+		out->privacy_owners = NULL;
 		return error;
 	}
 	return spawn_all(out, writer, removed);
@@ -166,4 +174,6 @@ void topology_lower(struct server *s)
 	free(s->components);
 	s->components = NULL;
 	s->component_count = 0;
+	owners_free(s->privacy_owners);
+	s->privacy_owners = NULL;
 }

@@ -27,7 +27,6 @@
 #define NS_ROSTER "jabber:iq:roster"
 #define NS_DISCO_INFO "http://jabber.org/protocol/disco#info"
 #define NS_DISCO_ITEMS "http://jabber.org/protocol/disco#items"
-#define NS_DATA "jabber:x:data"
 #define NS_COMMANDS "http://jabber.org/protocol/commands"
 #define NS_ADMIN "http://jabber.org/protocol/admin"
 #define NS_PING "urn:xmpp:ping"

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "actors/session/custody.h"
+#include "actors/session/privacy.h"
 #include "runtime/log.h"
 #include "runtime/metric.h"
 #include "runtime/mutant.h"
@@ -227,6 +228,11 @@ static void give_row(struct passage *p, struct offline_flush *f, struct session 
 	if (!stanza) {
 		LOG_ERROR("offline", "%.*s: row %llu is damaged and left out", SPAN_FMT(jid_bare(p->user->bare)),
 			  (unsigned long long)row->seq);
+		return;
+	}
+	if (!privacy_lets(p, s, privacy_kind_in(stanza), from)) { /* blocked since: it stays where it is */
+		stanza_unref(stanza);
+		jid_unref(from);
 		return;
 	}
 	packet = packet_make(stamped(p, stanza, row->time_us), from, p->user->bare, PACKET_SERVER | PACKET_FROM_STORE);

@@ -30,8 +30,9 @@ static void phases_of(const struct xep *x, struct phase_row out[PHASES])
 
 static void add_function(xep_phase_f **list, xep_phase_f *function)
 {
-	while (*list)
-		list++;
+	for (; *list; list++)
+		if (*list == function)
+			return; /* two plugins may share one */
 	*list = function;
 }
 
@@ -158,6 +159,15 @@ enum xep_verdict passage_give_back(struct passage *p)
 	return XEP_REFUSED;
 }
 
+/* error NULL: what must not be answered is dropped. */
+static void answer_error(struct passage *p, struct stanza *error)
+{
+	if (error && p->direction == OUTBOUND && stanza_kind(error) == STANZA_MESSAGE)
+		resent_forget(p->resent, p->user->bare, error);
+	if (error)
+		passage_reply(p, error);
+}
+
 enum xep_verdict passage_refuse(struct passage *p, enum stanza_error condition, const char *text)
 {
 	const struct packet *q = &p->packet;
@@ -168,10 +178,13 @@ enum xep_verdict passage_refuse(struct passage *p, enum stanza_error condition, 
 	if ((q->flags & PACKET_NO_STORE) && stanza_kind(q->stanza) != STANZA_IQ)
 		return XEP_REFUSED;
 	error = stanza_make_error(p->builder, q->stanza, SPAN_NONE, SPAN_NONE, condition, text);
-	if (error && p->direction == OUTBOUND && stanza_kind(error) == STANZA_MESSAGE)
-		resent_forget(p->resent, p->user->bare, error);
-	if (error)
-		passage_reply(p, error);
+	answer_error(p, error);
+	return XEP_REFUSED;
+}
+
+enum xep_verdict passage_refuse_blocked(struct passage *p)
+{
+	answer_error(p, stanza_make_blocked(p->builder, p->packet.stanza, SPAN_NONE, SPAN_NONE));
 	return XEP_REFUSED;
 }
 

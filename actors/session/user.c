@@ -2,8 +2,10 @@
 
 #include <stdlib.h>
 
+#include "actors/owners.h"
 #include "runtime/log.h"
 #include "runtime/metric.h"
+#include "xmpp/rules/privacy.h"
 #include "xmpp/rules/roster.h"
 
 #include "actors/session/contacts.h"
@@ -22,6 +24,7 @@ void users_init(struct users *u, const struct server *server)
 	list_init(&u->unsaved);
 	list_init(&u->failed);
 	list_init(&u->paced);
+	u->privacy_owners = owners_new();
 	u->last_seen = last_seen_new((uint64_t)server->conf->last_max);
 }
 
@@ -66,6 +69,7 @@ static void free_user(struct user *user)
 	offline_free(user);
 	recipients_free(user->recipients);
 	kept_forget(user);
+	privacy_free(user->privacy);
 	jid_unref(user->told_best);
 	jid_unref(user->bare);
 	free(user);
@@ -101,6 +105,7 @@ void users_fini(struct users *u)
 	map_free(u->by_bare);
 	map_free(u->custodies);
 	last_seen_free(u->last_seen);
+	owners_free(u->privacy_owners);
 	free(u->slots);
 }
 

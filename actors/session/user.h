@@ -11,7 +11,10 @@
 struct offline_flush; /* offline.c */
 struct recipients;    /* recipients.c */
 struct last_seen;     /* last_seen.c */
+struct privacy;       /* xmpp/rules/privacy.h */
+struct privacy_list;
 struct kept;          /* kept.c */
+struct owners;        /* actors/owners.h */
 
 /* Directed presences that are remembered until the session ends (RFC 6121 4.6.3); beyond it the first is forgotten. */
 #define SESSION_DIRECTED_MAX 1000u
@@ -25,6 +28,7 @@ struct session {
 	struct link client;       /* as the edge names it */
 	uint64_t handle;          /* as the edge names us */
 	enum transport transport;
+	unsigned directed_count;
 	bool alive;               /* see struct shard_liveness */
 	bool is_confidential;     /* a password may be sent over it */
 	bool is_interested;       /* asked for the roster: gets pushes */
@@ -34,11 +38,13 @@ struct session {
 	bool takes_offline;       /* wants messages to the bare JID: sent presence with priority >= 0 */
 	bool carbons;             /* wants copies of its user's other messages: session_set_carbons */
 	bool is_busy;             /* show is away, xa or dnd */
+	bool uses_privacy;        /* spoke of privacy lists: hears when the blocking command changes them */
+	bool knows_blocked;       /* asked for the blocked addresses: gets pushes */
 	int8_t priority;
 	uint64_t available_order; /* when it became available, counted by the shard; 0 = it is not */
 	struct stanza *presence;  /* last available one, counted; NULL = none sent or unavailable */
 	struct jid **directed;    /* full or bare JIDs that got directed presence, counted */
-	unsigned directed_count;
+	struct privacy_list *active; /* one of user->privacy, chosen for this session; NULL = the default list applies */
 	struct list paced;        /* in users->paced while held_presence is there (pace.h) */
 	struct stanza *held_presence; /* the next one, counted; NULL = none */
 	uint64_t paced_us;
@@ -69,23 +75,25 @@ struct user {
 	enum client_class class;
 	bool is_absent;   /* visitor: no session is alive, and the desk knows */
 	bool told_taking; /* what the pool was told last */
-	unsigned carbons; /* sessions that want them */
+	bool privacy_known;
+	bool account_busy; /* an auth actor works on it */
+	unsigned carbons;  /* sessions that want them */
 	unsigned session_count, waiting_count, pending; /* pending: store answers that will come */
+	unsigned listed;    /* items clients see */
+	unsigned unwritten; /* changes of the roster on their way to the disk */
+	enum user_fact account, roster;
 	struct list sessions, waiting;
 	struct list custodies; /* custody.h */
 	struct list *next_back; /* in it: where the next one that comes back is looked for first; NULL = at the oldest */
 	struct list returned; /* struct waiting: came back, its session has yet to end */
-	enum user_fact account, roster;
-	bool account_busy;    /* an auth actor works on it */
 	uint64_t account_by_ms; /* not again before this */
 	struct roster_list items; /* while roster is FACT_YES */
 	struct roster_item *open; /* those a handler is looking at, until it ends: see contacts.h */
 	struct map *contacts; /* bare JID -> struct contact; NULL when none */
-	unsigned listed;      /* items clients see */
-	unsigned unwritten;   /* changes of the roster on their way to the disk */
 	struct offline_flush *flush; /* offline messages on their way to a session; NULL = none */
 	struct jid *told_best; /* what the pool was told last, counted */
 	struct recipients *recipients; /* NULL: wrote to nobody yet */
+	struct privacy *privacy; /* while privacy_known; NULL = no lists */
 	struct kept *kept; /* what a waiting passage read of the store; NULL = none */
 };
 
@@ -106,6 +114,7 @@ struct users {
 	struct list unsaved, failed; /* of struct custody: those due to be written first, and those the store could not write */
 	struct list paced; /* of struct session: a presence waits */
 	struct last_seen *last_seen;
+	struct owners *privacy_owners; /* users who have got privacy lists since the start */
 	uint64_t pushes;   /* counts roster pushes, for their ids */
 };
 

@@ -45,6 +45,7 @@ struct passage {
 	unsigned begin;          /* how much was in the outbox when this passage began */
 	bool is_kept;            /* it was put into the store, for nobody was there */
 	struct custody *custody; /* of the message in passing, which came back (custody.h) */
+	bool is_filtered;        /* inbound, to the bare JID: not for every client (privacy.h) */
 	bool wants_account, wants_roster; /* set by passage_knows_… */
 };
 
@@ -124,6 +125,8 @@ enum xep_verdict passage_give_back(struct passage *p);
 /* Always XEP_REFUSED. What must not be answered (errors, results, PACKET_NO_STORE messages) is dropped; what the desk keeps
  * goes back there. text may be NULL. */
 enum xep_verdict passage_refuse(struct passage *p, enum stanza_error condition, const char *text);
+/* Outbound: the user has blocked whom it writes to (XEP-0191 3.3). Always XEP_REFUSED. */
+enum xep_verdict passage_refuse_blocked(struct passage *p);
 
 /* --- on its way --- */
 /* Hands the stanza to a session of this user. */

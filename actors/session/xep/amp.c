@@ -3,7 +3,13 @@
  * an ordinary one. */
 #include "actors/session/custody.h"
 #include "actors/session/offline.h"
+#include "actors/session/privacy.h"
 #include "xmpp/ns.h"
+
+static bool takes(const struct passage *p, const struct session *s)
+{
+	return session_is_available(p->users, s) && session_priority(p->users, s) >= 0 && !privacy_skips(p, s);
+}
 
 static unsigned count_takers(const struct passage *p)
 {
@@ -12,7 +18,7 @@ static unsigned count_takers(const struct passage *p)
 	LIST_EACH(it, &p->user->sessions) {
 		const struct session *s = CONTAINER_OF(it, struct session, link);
 
-		takers += session_is_available(p->users, s) && session_priority(p->users, s) >= 0;
+		takers += takes(p, s);
 	}
 	return takers;
 }
@@ -26,7 +32,7 @@ static void deliver_to_takers(struct passage *p)
 	LIST_EACH(it, &p->user->sessions) {
 		struct session *s = CONTAINER_OF(it, struct session, link);
 
-		if (session_is_available(p->users, s) && session_priority(p->users, s) >= 0)
+		if (takes(p, s))
 			custody_deliver(p, c, s);
 	}
 }

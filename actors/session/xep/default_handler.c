@@ -1,6 +1,6 @@
 /* What no other plugin took: passed on to its receiver, given to the client that is named, or answered. Every request
  * is answered, by somebody; so is every message that goes nowhere. */
-#include "actors/session/xep.h"
+#include "actors/session/privacy.h"
 #include "runtime/metric.h"
 
 /* --- outbound --- */
@@ -87,7 +87,8 @@ static void deliver_to_available(struct passage *p, int least_priority)
 	LIST_EACH(it, &p->user->sessions) {
 		struct session *s = CONTAINER_OF(it, struct session, link);
 
-		if (session_is_available(p->users, s) && session_priority(p->users, s) >= least_priority)
+		if (session_is_available(p->users, s) && session_priority(p->users, s) >= least_priority &&
+		    !privacy_skips(p, s))
 			passage_deliver(p, s);
 	}
 }

@@ -5,19 +5,23 @@
  * all. So the two look alike, and nothing has to be loaded for users who are offline. */
 #include "actors/session/contacts.h"
 #include "actors/session/pace.h"
+#include "actors/session/privacy.h"
 
 #define PRESENCE_FLAGS (PACKET_SERVER | PACKET_NO_STORE)
 
 struct broadcast {
 	struct stanza *stanza;
 	struct jid *from;
+	enum privacy_kind kind;  /* for the list that is over the client */
+	const struct session *s; /* the client; NULL = gone */
 };
 
 static void tell_contact(struct passage *p, struct jid *contact, void *ctx)
 {
 	const struct broadcast *b = ctx;
 
-	passage_send(p, stanza_ref(b->stanza), b->from, contact, PRESENCE_FLAGS);
+	if (privacy_lets(p, b->s, b->kind, contact))
+		passage_send(p, stanza_ref(b->stanza), b->from, contact, PRESENCE_FLAGS);
 }
 
 /* The user's clients see each other, the sender itself too (4.2.2). */
@@ -45,7 +49,7 @@ static void tell_directed(struct passage *p, const struct session *s, const stru
 /* The first presence of a client: it learns who else is there. */
 static void greet(struct passage *p, struct session *newcomer)
 {
-	struct broadcast probe = { passage_make_presence(p, "probe"), newcomer->full };
+	struct broadcast probe = { passage_make_presence(p, "probe"), newcomer->full, PRIVACY_PRESENCE_IN, newcomer };
 
 	contacts_each_jid(p, roster_sees, tell_contact, &probe);
 	stanza_unref(probe.stanza);
@@ -63,7 +67,7 @@ static void greet(struct passage *p, struct session *newcomer)
 static void announce(struct passage *p)
 {
 	struct session *s = p->session;
-	struct broadcast b = { p->packet.stanza, s->full };
+	struct broadcast b = { p->packet.stanza, s->full, PRIVACY_PRESENCE_OUT, s };
 
 	session_note_presence(p->users, s, p->packet.stanza);
 	contacts_each_jid(p, roster_shows, tell_contact, &b);
@@ -76,7 +80,7 @@ static void announce(struct passage *p)
 static void withdraw(struct passage *p)
 {
 	struct session *s = p->session;
-	struct broadcast b = { p->packet.stanza, s->full };
+	struct broadcast b = { p->packet.stanza, s->full, PRIVACY_PRESENCE_OUT, s };
 
 	if (!s->presence)
 		return;
@@ -90,7 +94,7 @@ static void withdraw(struct passage *p)
 /* The session ended before its roster was there. */
 static void withdraw_late(struct passage *p)
 {
-	struct broadcast b = { p->packet.stanza, p->packet.from };
+	struct broadcast b = { p->packet.stanza, p->packet.from, PRIVACY_PRESENCE_OUT, NULL };
 
 	if (!(p->packet.flags & PACKET_SERVER))
 		return;
@@ -139,7 +143,8 @@ static enum xep_verdict answer_probe(struct passage *p)
 	LIST_EACH(it, &p->user->sessions) {
 		const struct session *s = CONTAINER_OF(it, struct session, link);
 
-		if (s->presence && (jid_is_bare(p->packet.to) || s == p->session))
+		if (s->presence && (jid_is_bare(p->packet.to) || s == p->session) &&
+		    privacy_lets(p, s, PRIVACY_PRESENCE_OUT, p->packet.from))
 			passage_send(p, stanza_ref(s->presence), s->full, p->packet.from, PRESENCE_FLAGS);
 	}
 	return XEP_DONE;
@@ -183,7 +188,7 @@ static void closed(struct passage *p, enum close_reason reason UNUSED)
 
 	if (!s->presence && s->directed_count == 0)
 		return;
-	b = (struct broadcast){ passage_make_presence(p, "unavailable"), s->full };
+	b = (struct broadcast){ passage_make_presence(p, "unavailable"), s->full, PRIVACY_PRESENCE_OUT, s };
 	tell_directed(p, s, &b);
 	if (s->presence && !has_no_audience(p))
 		withdraw_gone(p, &b);

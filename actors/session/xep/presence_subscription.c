@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "actors/session/contacts.h"
+#include "actors/session/privacy.h"
 #include "xmpp/parser.h"
 
 static void clear_request(struct roster_item *i)
@@ -17,7 +18,7 @@ static void show_clients(struct passage *p, struct jid *contact, bool available)
 	LIST_EACH(it, &p->user->sessions) {
 		const struct session *s = CONTAINER_OF(it, struct session, link);
 
-		if (!s->presence)
+		if (!s->presence || !privacy_lets(p, s, PRIVACY_PRESENCE_OUT, contact))
 			continue;
 		if (available)
 			passage_send(p, stanza_ref(s->presence), s->full, contact, PACKET_SERVER | PACKET_NO_STORE);
@@ -93,7 +94,7 @@ static void deliver(struct passage *p, struct stanza *s, struct jid *contact, co
 		const struct session *to = CONTAINER_OF(it, struct session, link);
 		struct packet copy;
 
-		if (only ? to != only : !session_is_available(p->users, to))
+		if (only ? to != only : !session_is_available(p->users, to) || privacy_skips(p, to))
 			continue;
 		copy = packet_make(stanza_ref(s), contact, p->user->bare, PACKET_NO_STORE);
 		outbox_deliver(p->out, to, &copy, 0);
