@@ -207,7 +207,9 @@ class Run:
             next(steps)
             return steps
 
+        clients.TIMEOUT = 10  # this must succeed
         steps = self.with_memory(ready)
+        clients.TIMEOUT = 1 if words["fail_at"] else 10
         self.server.set(count=0, hits=0, armed=1, **words)
         try:
             next(steps, None)
@@ -276,6 +278,7 @@ class Run:
 
     def check(self):
         """Every message acknowledged is with its receiver, or comes from the store now."""
+        clients.TIMEOUT = 10
         receivers = self.with_memory(lambda: [self.client().enter(name) for name in ("bob", "carol", "seat")])
         until(lambda: self.safe <= self.heard, lambda: "lost although acknowledged: %s" % sorted(self.safe - self.heard), 30)
         self.check_roster()
@@ -303,11 +306,13 @@ class Run:
 
     def growth(self, scenario, point):
         """Blocks more after the same failure several times; None when the process ended."""
-        before = self.held()
-        for _ in range(REPEATED):
+        self.play(scenario, fail_at=0)  # after a start: what is allocated once
+        for number in range(REPEATED):
             self.play(scenario, fail_at=point, persistent=0)
             if self.died():
                 return None
+            if number == 0:
+                before = self.held()
         return self.held() - before
 
 
@@ -325,7 +330,6 @@ class NthFailure(unittest.TestCase):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         seed = int(os.environ.get("FAULTS_SEED", random.randrange(1 << 31)))
         rng = random.Random(seed)
-        clients.TIMEOUT = 10
         with Breakable(*FAST) as server:
             for name in ("alice", "bob", "carol", "seat", "robot"):
                 server.account(name + "@localhost", "pw")
@@ -334,7 +338,6 @@ class NthFailure(unittest.TestCase):
             total = run.play(scenario, fail_at=0)
             self.assertGreater(total, 20)
             self.assertTrue(not LONG or total <= MOST or scenario in ALIKE, "%d allocations, not all are played" % total)
-            clients.TIMEOUT = 1
             deaths = hits = 0
             survived = []
             for persistent in (0, 1):
