@@ -1,17 +1,18 @@
-"""Faults of clients (reliability.md F39, F42 to F45): a reader that does not read, a user with very many messages, everybody back at
+"""Faults of clients (reliability.md F39, F40, F42 to F45): a reader that does not read, a user with very many messages, everybody back at
 once. $FAULTS_LONG plays them in full size (`./test --long`)."""
 import os
 import resource
 import selectors
 import socket
 import sqlite3
+import struct
 import sys
 import threading
 import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from client import ENDED, SASL, STREAM  # noqa: E402
+from client import ENDED, SASL, STREAM, Bosh, WebSocket  # noqa: E402
 from faults import PATIENCE, Client, Heard, is_message, memory, metric, text_of, until  # noqa: E402
 from server import Server  # noqa: E402
 
@@ -272,6 +273,62 @@ class Herd:
         for s in self.sockets:
             s.close()
         self.selector.close()
+
+
+class Reset(unittest.TestCase):
+    """F40: the line is reset inside a stanza. Half of it is nothing, whatever carried it; the session sleeps or ends."""
+
+    HALF = "<message xmlns='jabber:client' to='%s' type='chat'><body>half of a mess"
+
+    def half_websocket(self, client, text):
+        whole = len(text) + 1000
+        client.socket.sendall(bytes([0x81, 0x80 | 126]) + whole.to_bytes(2, "big") + bytes(4) + text.encode())
+
+    def half_bosh(self, client, text):
+        body = client.body(text)
+        with socket.create_connection(("127.0.0.1", client.server.http), 5) as line:
+            line.sendall(("POST /http-bind HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n%s"
+                          % (len(body) + 1000, body)).encode())
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def test_half_a_stanza_is_nothing(self):
+        with Server(*FAST, "bosh/max-inactivity[I]=2", "bosh/max-wait[I]=1") as server:
+            for name in ("alice", "bob"):
+                server.account(name + "@localhost", "pw")
+            bob = Client(server).enter("bob")
+            for kind, half in ((Client, lambda c, text: c.raw(text)), (WebSocket, self.half_websocket), (Bosh, self.half_bosh)):
+                with self.subTest(kind.__name__):
+                    client = kind(server)
+                    self.assertIsNone(client.log_in("alice", "pw"))
+                    client.send("<message xmlns='jabber:client' to='%s' type='chat'><body>whole</body></message>" % bob.jid)
+                    bob.hear("whole")
+                    half(client, self.HALF % bob.jid)
+                    client.kill()
+                    until(lambda: metric(server, "sessions_open") == 1, "the session ends")
+                    self.nothing_came(bob)
+
+    def test_a_managed_session_sleeps_and_goes_on_with_whole_stanzas(self):
+        with Server(*FAST) as server:
+            for name in ("alice", "bob"):
+                server.account(name + "@localhost", "pw")
+            bob, alice = Client(server).enter("bob"), Client(server).enter("alice")
+            alice.say(bob.jid, "whole")
+            bob.hear("whole")
+            until(lambda: alice.handled == 2, "acknowledged")
+            alice.raw(self.HALF % bob.jid)
+            alice.kill()
+            until(lambda: metric(server, "sm_asleep") == 1, "asleep")
+            self.nothing_came(bob)
+            again = Client(server)
+            self.assertIsNone(again.resume(alice, "alice", "pw"))
+            self.assertEqual(again.h, 2, "half of one is not counted")
+            again.say(bob.jid, "sent again, whole")
+            bob.hear("sent again, whole")
+
+    def nothing_came(self, bob):
+        bob.send("<iq type='get' id='last'><ping xmlns='urn:xmpp:ping'/></iq>")
+        while (element := bob.take()).get("id") != "last":
+            self.assertFalse(is_message(element), "half of a message")
 
 
 class Hashing(unittest.TestCase):
