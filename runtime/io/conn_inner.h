@@ -30,6 +30,7 @@ struct conn_carrier {
 	void (*watch)(struct conn *c); /* what is waited for has changed */
 	void (*ready)(struct conn *c, uint32_t events); /* the kernel says so; calls back. Sockets only */
 	void (*shut)(struct conn *c);  /* no output will follow */
+	void (*limited)(struct conn *c); /* c->limits are others; NULL = nothing to do */
 	void (*close)(struct conn *c); /* the end, at once */
 	void (*fini)(struct conn *c);  /* before the memory goes; NULL = nothing */
 	bool simulated;                /* nobody listens: TLS without a store will do */

@@ -64,6 +64,15 @@ static void socket_ready(struct conn *c, uint32_t events)
 		conn_worker_watch(c, wanted(c)); /* what came unwanted must not come again */
 }
 
+/* A line that is dead without a word takes output as long as the kernel has room: there the same time counts from when the peer
+ * should have acknowledged it (RFC 5482). 0: the system's own, some fifteen minutes. */
+static void socket_limited(struct conn *c)
+{
+	unsigned ms = c->limits->stall_ms;
+
+	setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+}
+
 static void socket_shut(struct conn *c)
 {
 	shutdown(c->fd, SHUT_WR);
@@ -80,6 +89,7 @@ static const struct conn_carrier carrier = {
 	.transmit = socket_transmit,
 	.watch = socket_watch,
 	.ready = socket_ready,
+	.limited = socket_limited,
 	.shut = socket_shut,
 	.close = socket_close,
 };
@@ -94,6 +104,7 @@ struct conn *conn_new(int fd, const struct address *peer, const struct conn_limi
 	ASSERT(conn_worker_has_loop(c)); /* no sockets under simulation */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* a turn's output is one write already */
 	c->fd = fd;
+	socket_limited(c);
 	socket_watch(c);
 	return c;
 }
