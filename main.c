@@ -16,6 +16,7 @@
 #include "conf/option.h"
 #include "runtime/actor/engine.h"
 #include "runtime/actor/watch.h"
+#include "runtime/io/tls.h"
 #include "runtime/log.h"
 #include "runtime/metric.h"
 #include "runtime/outside.h"
@@ -372,7 +373,11 @@ static int run(const struct command_line *line, struct config *conf, const struc
 	fflush(stdout);
 	notify_send("READY=1");
 	while (number != SIGTERM && number != SIGINT) {
-		sigwait(&signals, &number);
+		const struct timespec pause = { .tv_sec = (time_t)conf->cert_check };
+
+		number = sigtimedwait(&signals, NULL, &pause);
+		if (number < 0 && server.tls)
+			tls_store_remind(server.tls);
 		if (number == SIGHUP) {
 			notify_reloading();
 			reload(line, &server);

@@ -19,6 +19,8 @@ struct tls_set {
 	unsigned users; /* atomic */
 	struct map *by_name; /* lower-case host or "*.parent" -> one of contexts */
 	SSL_CTX **contexts;
+	char **paths;     /* of each of them, and which stage of its end has been told of: the reloading thread's alone */
+	unsigned *stages;
 	size_t count;
 	SSL_CTX *fallback; /* one of contexts */
 	tls_report_f *report; /* while it is made: where remarks go */
@@ -42,9 +44,13 @@ void tls_unhold(struct tls_set *set)
 	if (!set || __atomic_sub_fetch(&set->users, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
 	map_free(set->by_name);
-	for (size_t i = 0; i < set->count; i++)
+	for (size_t i = 0; i < set->count; i++) {
 		SSL_CTX_free(set->contexts[i]);
+		free(set->paths[i]);
+	}
 	free(set->contexts);
+	free(set->paths);
+	free(set->stages);
 	tls_tickets_unhold(set->tickets);
 	free(set);
 }
@@ -234,6 +240,8 @@ static SSL_CTX *add_file(struct tls_set *set, const char *path, const char *host
 	SSL_CTX_set_tlsext_servername_arg(ctx, set);
 	SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
 	tls_tickets_use(set->tickets, ctx);
+	set->paths[set->count] = xstrdup(path);
+	set->stages[set->count] = tls_context_stage(ctx);
 	set->contexts[set->count++] = ctx;
 	name_by_certificate(set, ctx);
 	tls_context_remark(path, ctx, set->report, set->report_ctx);
@@ -283,6 +291,8 @@ static struct tls_set *new_set(const struct tls_store *s)
 	set->by_name = map_new();
 	set->tickets = tls_tickets_hold(s->tickets);
 	set->contexts = xcalloc(s->host_count, sizeof(SSL_CTX *));
+	set->paths = xcalloc(s->host_count, sizeof(*set->paths));
+	set->stages = xcalloc(s->host_count, sizeof(*set->stages));
 	return set;
 }
 
@@ -417,6 +427,19 @@ bool tls_store_reload(struct tls_store *s, char **error)
 	pthread_mutex_unlock(&s->lock);
 	tls_unhold(old);
 	return true;
+}
+
+void tls_store_remind(struct tls_store *s)
+{
+	struct tls_set *set = s->set; /* only this thread swaps it */
+
+	for (size_t i = 0; i < set->count; i++) {
+		unsigned stage = tls_context_stage(set->contexts[i]);
+
+		if (stage > set->stages[i])
+			tls_context_remark(set->paths[i], set->contexts[i], set->report, set->report_ctx);
+		set->stages[i] = stage;
+	}
 }
 
 void tls_store_free(struct tls_store *s)

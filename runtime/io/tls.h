@@ -27,6 +27,9 @@ const char *tls_store_look(const char *const *directories, size_t count, const c
 			   tls_report_f *report, void *ctx);
 /* Reads all files again, all must be there; on failure the old contexts stay and *error says why. Any thread. */
 bool tls_store_reload(struct tls_store *s, char **error);
+/* Logs each certificate that has come nearer to its end (30, 7, 1 days, the end itself) since that was last said of it, now or
+ * when it was read. The thread that reloads. */
+void tls_store_remind(struct tls_store *s);
 void tls_store_free(struct tls_store *s);
 
 /* Channel bindings of an established connection live in runtime/io/conn.h. */

@@ -11,9 +11,6 @@
 #include "runtime/mem/buf.h"
 #include "runtime/outside.h"
 
-#define WARN_BEFORE_DAYS 14
-#define STRING(x) STRING_OF(x)
-#define STRING_OF(x) #x
 #define CLIENT_CERTIFICATES_MAX 32768 /* bytes; we ask for none */
 #define CHAIN_DEPTH_MAX 5
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -147,15 +144,39 @@ static bool apply_policy(SSL_CTX *ctx, const char *host)
 	       SSL_CTX_set_num_tickets(ctx, 1) == 1;
 }
 
-static const char *age_of(const X509 *leaf)
-{
-	time_t now = (time_t)(outside_wall_us() / 1000000u), soon = now + WARN_BEFORE_DAYS * 86400;
+/* The last stages of a certificate's life: how many days are left at most. */
+static const struct {
+	unsigned days;
+	const char *text;
+} stages[] = {
+	{ 30, "the certificate expires within 30 days" },
+	{ 7, "the certificate expires within 7 days" },
+	{ 1, "the certificate expires within a day" },
+	{ 0, "the certificate has expired" },
+};
 
-	if (X509_cmp_time(X509_get0_notAfter(leaf), &now) <= 0)
-		return "the certificate has expired";
-	if (X509_cmp_time(X509_get0_notAfter(leaf), &soon) <= 0)
-		return "the certificate expires within " STRING(WARN_BEFORE_DAYS) " days";
-	return X509_cmp_time(X509_get0_notBefore(leaf), &now) > 0 ? "the certificate is not valid yet" : NULL;
+unsigned tls_context_stage(SSL_CTX *tls)
+{
+	const X509 *leaf = SSL_CTX_get0_certificate(tls);
+	unsigned stage = 0;
+
+	for (; stage < ARRAY_LEN(stages); stage++) {
+		time_t then = (time_t)(outside_wall_us() / 1000000u + stages[stage].days * 86400u);
+
+		if (X509_cmp_time(X509_get0_notAfter(leaf), &then) > 0)
+			break;
+	}
+	return stage;
+}
+
+static const char *age_of(SSL_CTX *tls)
+{
+	time_t now = (time_t)(outside_wall_us() / 1000000u);
+	unsigned stage = tls_context_stage(tls);
+
+	if (stage)
+		return stages[stage - 1].text;
+	return X509_cmp_time(X509_get0_notBefore(SSL_CTX_get0_certificate(tls)), &now) > 0 ? "the certificate is not valid yet" : NULL;
 }
 
 static void remark(const char *path, const char *what, tls_report_f *report, void *ctx)
@@ -168,7 +189,7 @@ static void remark(const char *path, const char *what, tls_report_f *report, voi
 
 void tls_context_remark(const char *path, SSL_CTX *tls, tls_report_f *report, void *ctx)
 {
-	const char *age = age_of(SSL_CTX_get0_certificate(tls));
+	const char *age = age_of(tls);
 	struct stat st;
 
 	if (age)

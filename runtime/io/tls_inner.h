@@ -16,6 +16,8 @@ void tls_unhold(struct tls_set *set); /* NULL does nothing */
 /* The policy of reliability 7c, the file's key, certificate and chain. NULL and a text that names the file. `host` is
  * what sessions are bound to, so that none is resumed under another name. */
 SSL_CTX *tls_context_read(const char *path, const char *host, char **error);
+/* How near its end the certificate is: 0 = far, and one more from 30, 7 and 1 days before it and from its end on. */
+unsigned tls_context_stage(SSL_CTX *tls);
 /* What its operator should know of a certificate that can be used: expiry, a key everybody can read. */
 void tls_context_remark(const char *path, SSL_CTX *tls, tls_report_f *report, void *ctx);
 

@@ -10,7 +10,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from client import Tcp  # noqa: E402
-from faults import Client, metric, start_refused, until  # noqa: E402
+from faults import Breakable, Client, metric, start_refused, until  # noqa: E402
 from server import Server  # noqa: E402
 
 
@@ -101,6 +101,26 @@ class Certificates(unittest.TestCase):
                 server.process.process.send_signal(signal.SIGHUP)
                 until(lambda: text in server.log(), text)
             self.assertIn("the certificate expires within", server.log())
+
+    def test_one_that_grows_old_is_warned_of_in_time(self):
+        """Once at each stage, while the server runs; a new one starts afresh. All the stages: unit runtime/io/tls."""
+        day = 86400
+        with Breakable("basic-conf/log-level=info", "basic-conf/certificate-check[I]=1") as server:
+            for life, start, stages in ((100, 0, ((6, "expires within 7 days"), (-1, "has expired"))),
+                                        (300, 200, ((29, "expires within 30 days"),))):
+                server.set(wall_offset_s=0)
+                with open(server.certificate, "w") as file:
+                    file.write("".join(self.make(server.dir, "aging", "-days", str(life))))
+                server.set(wall_offset_s=start * day)
+                before = metric(server, "config_reloads")
+                server.process.process.send_signal(signal.SIGHUP)
+                until(lambda: metric(server, "config_reloads") == before + 1, "read")
+                said = server.log().count("localhost.pem: the certificate")
+                for left, text in stages:
+                    server.set(wall_offset_s=int((life - left) * day))
+                    said += 1
+                    until(lambda: server.log().count("localhost.pem: the certificate") == said, text)
+                    self.assertIn(text, [line for line in server.log().splitlines() if "localhost.pem: the certificate" in line][-1])
 
 
 if __name__ == "__main__":

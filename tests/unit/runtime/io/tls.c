@@ -337,7 +337,8 @@ static void certificates_about_to_expire_are_warned_of(void **state)
 	static const struct {
 		int days;
 		const char *text; /* NULL: no warning */
-	} rows[] = { { 100, NULL }, { 10, "expires within 14 days" }, { 0, "has expired" } };
+	} rows[] = { { 100, NULL }, { 29, "expires within 30 days" }, { 6, "expires within 7 days" }, { 1, "expires within a day" },
+		{ 0, "has expired" } };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
