@@ -1,15 +1,17 @@
-"""Faults of the cookie cache (reliability.md F28, F29, F31): only logins of seats may notice, and those only while it lasts."""
+"""Faults of the cookie cache (reliability.md F28 to F31, F37): only logins of seats may notice, and those only while it lasts."""
 import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from client import Bosh  # noqa: E402
-from faults import Client, memory, until  # noqa: E402
+from faults import CAN_MOUNT, NAMESPACE, Client, memory, until  # noqa: E402
 from server import Redis, Server  # noqa: E402
+from service import Managed  # noqa: E402
 
 AWAY = "temporary-auth-failure"
 
@@ -152,6 +154,55 @@ class Garbage(unittest.TestCase):
         failure = Client(server).log_in("alice", "c1")
         self.assertIn(failure, (AWAY, "not-authorized") if name == "more than asked" else (AWAY,))
         return True
+
+
+class Names(unittest.TestCase):
+    """F37: the host of the cache is the only name the server ever looks up. Its login is refused for now, nobody else waits."""
+
+    ANSWERS = {
+        "silence": None,
+        "no such name": lambda question: question[:2] + b"\x81\x83" + question[4:],
+        "nonsense": lambda question: b"\xff" * 512,
+    }
+
+    def name_server(self, dns):
+        """Answers as self.answer says, and counts the questions."""
+        while True:
+            try:
+                question, peer = dns.recvfrom(512)
+                self.asked += 1
+                if self.answer:
+                    dns.sendto(self.answer(question), peer)
+            except OSError:
+                return
+
+    def only_the_seat_is_refused(self, server):
+        server.account("carol@localhost", "pw")
+        carol, refused = Client(server).enter("carol"), []
+        login = threading.Thread(target=lambda: refused.append(Client(server).log_in("alice", "c1")))
+        login.start()
+        until(lambda: self.asked, "the name is looked up")
+        for _ in range(5):
+            carol.ping()
+            self.assertIsNone(Bosh(server).log_in())
+        login.join()
+        self.assertEqual(refused, [AWAY])
+
+    @unittest.skipUnless(CAN_MOUNT and os.geteuid() == 0, "only root has port 53 and a mount namespace")
+    def test_a_name_server_that_is_silent_or_knows_nothing(self):
+        with tempfile.NamedTemporaryFile("w") as conf, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as dns:
+            conf.write("nameserver 127.0.0.77\noptions timeout:1 attempts:1\n")
+            conf.flush()
+            dns.bind(("127.0.0.77", 53))
+            threading.Thread(target=self.name_server, args=(dns,), daemon=True).start()
+            inside = lambda words: [*NAMESPACE, "sh", "-c", 'mount --bind %s /etc/resolv.conf && exec "$@"' % conf.name,  # noqa: E731
+                                    "sh", *words]
+            for name, answer in self.ANSWERS.items():
+                self.answer, self.asked = answer, 0
+                with self.subTest(name), Managed("sess-man/desk/seats[s]=alice@localhost", "sess-man/desk/seat-auth=cookie",
+                                                 "sess-man/desk/cookie-cache-uri=redis://cache.test.invalid:6379/0",
+                                                 command=inside) as server:
+                    self.only_the_seat_is_refused(server)
 
 
 if __name__ == "__main__":
