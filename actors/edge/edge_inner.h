@@ -70,6 +70,7 @@ struct edge {
 	struct list connections;
 	struct list unauthenticated; /* of those, oldest first */
 	unsigned unauthenticated_count;
+	unsigned zip_count; /* streams with compression */
 	/* Work of the end of the turn, when no callback of the object is on the stack. */
 	struct list leaving;  /* connections that move to another worker */
 	struct list answering; /* BOSH sessions that may have something to answer */

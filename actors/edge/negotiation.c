@@ -101,6 +101,13 @@ static void add_caps(const struct server *server, struct builder *b)
 	builder_close(b);
 }
 
+/* Not for strangers (a bomb costs its sender a login at least), nor for visitors, who are many. */
+static bool can_compress(const struct stream *s)
+{
+	return s->edge->conf->plugins[CONFIG_PLUGIN_zlib] && s->ops->compress && !s->compressed && s->login && s->login->user &&
+	       s->login->class != CLASS_VISITOR;
+}
+
 static void send_features(struct stream *s)
 {
 	struct builder *b = xml_pool_builder(s->edge->pool);
@@ -121,6 +128,11 @@ static void send_features(struct stream *s)
 		if (register_offered(s))
 			builder_leaf(b, "register", NS_REGISTER_FEATURE, SPAN_NONE);
 	} else {
+		if (can_compress(s)) {
+			builder_open(b, "compression", NS_COMPRESS_FEATURE);
+			builder_leaf(b, "method", NULL, SPAN_LIT("zlib"));
+			builder_close(b);
+		}
 		if (plugins[CONFIG_PLUGIN_bind])
 			builder_leaf(b, "bind", NS_BIND, SPAN_NONE);
 		if (plugins[CONFIG_PLUGIN_session]) {
@@ -181,6 +193,51 @@ static void starttls(struct stream *s, const struct stanza *el)
 	stream_fail(s, STREAM_ERROR_NONE, NULL);
 }
 
+static bool is_compression(const struct stream *s, const struct stanza *el)
+{
+	return s->edge->conf->plugins[CONFIG_PLUGIN_zlib] && s->ops->compress && span_is(stanza_ns(el, STANZA_TOP), NS_COMPRESS);
+}
+
+/* The stream goes on without (XEP-0138 3). */
+static void refuse_compression(struct stream *s, const char *why)
+{
+	struct builder *b = xml_pool_builder(s->edge->pool);
+
+	builder_reset(b);
+	builder_open(b, "failure", NS_COMPRESS);
+	builder_leaf(b, why, NULL, SPAN_NONE);
+	builder_close(b);
+	s->ops->element(s, builder_finish(b));
+}
+
+static void compress(struct stream *s, const struct stanza *el)
+{
+	stanza_el method = stanza_child(el, STANZA_TOP, "method", NS_COMPRESS);
+	struct builder *b = xml_pool_builder(s->edge->pool);
+	struct stanza *go_ahead;
+
+	if (!can_compress(s) || s->phase != STREAM_UNBOUND || !stanza_el_is(el, STANZA_TOP, "compress", NS_COMPRESS) ||
+	    method == STANZA_NO_EL) {
+		refuse_compression(s, "setup-failed");
+		return;
+	}
+	if (!span_is(stanza_text(el, method), "zlib")) {
+		refuse_compression(s, "unsupported-method");
+		return;
+	}
+	builder_reset(b);
+	builder_leaf(b, "compressed", NS_COMPRESS, SPAN_NONE);
+	go_ahead = builder_finish(b);
+	if (!s->ops->compress(s, go_ahead)) {
+		stanza_unref(go_ahead);
+		refuse_compression(s, "setup-failed");
+		return;
+	}
+	s->compressed = true;
+	s->phase = STREAM_OPENING;
+	s->opened = false;
+}
+
 /* What is no stanza and belongs to no negotiation that is open now. */
 static void other_element(struct stream *s, const struct stanza *el)
 {
@@ -208,6 +265,8 @@ static void before_login(struct stream *s, struct stanza *el)
 		starttls(s, el);
 	else if (span_is(ns, NS_SM) && sm_possible(s))
 		sm_refuse(s, STANZA_ERROR_UNEXPECTED_REQUEST, NULL);
+	else if (is_compression(s, el))
+		refuse_compression(s, "setup-failed");
 	else if (is_early_request(s, el, CONFIG_PLUGIN_register, NS_REGISTER))
 		register_element(s, el);
 	else if (is_early_request(s, el, CONFIG_PLUGIN_iq_auth, NS_IQ_AUTH))
@@ -269,6 +328,10 @@ static void before_bind(struct stream *s, struct stanza *el)
 			sm_resume(s, el);
 		else
 			sm_refuse(s, STANZA_ERROR_UNEXPECTED_REQUEST, NULL);
+		return;
+	}
+	if (is_compression(s, el)) {
+		compress(s, el);
 		return;
 	}
 	if (stanza_kind(el) == STANZA_OTHER && !span_is(stanza_ns(el, STANZA_TOP), NS_SASL)) {
@@ -425,6 +488,8 @@ static void bound_element(struct stream *s, struct stanza *el)
 	if (stanza_kind(el) == STANZA_OTHER) {
 		if (span_is(stanza_ns(el, STANZA_TOP), NS_SM) && sm_possible(s))
 			sm_element(s, el);
+		else if (is_compression(s, el))
+			refuse_compression(s, "setup-failed");
 		else
 			other_element(s, el);
 		return;

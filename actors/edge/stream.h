@@ -44,6 +44,9 @@ struct stream_ops {
 	void (*resume)(struct stream *s);
 	void (*restart)(struct stream *s); /* logged in: the next input is a new stream; the regime has changed */
 	void (*admitted)(struct stream *s); /* logged in, and the stream goes on: the regime has changed. May be NULL */
+	/* Writes go_ahead; from then on both directions are compressed, and the next input is a new stream. False: it cannot, and
+	 * go_ahead is still the caller's. NULL: not on this transport. */
+	bool (*compress)(struct stream *s, struct stanza *go_ahead);
 	uint64_t (*deadline)(const struct stream *s); /* of the transport's own, 0 = none */
 	void (*due)(struct stream *s, uint64_t now_ms);
 };
@@ -84,7 +87,7 @@ struct stream {
 	struct address peer;
 	uint32_t slot, gen;
 	uint8_t phase, paused, reason;
-	bool secure, opened, bound, reported, anonymous;
+	bool secure, compressed, opened, bound, reported, anonymous;
 	bool astray; /* its worker is not that of its shard: nobody would look for it here to resume it */
 };
 

@@ -9,12 +9,15 @@
 #include "actors/edge/negotiation.h"
 #include "actors/edge/sm.h"
 #include "actors/edge/wrap.h"
+#include "actors/edge/zip.h"
 #include "runtime/metric.h"
+#include "xmpp/ns.h"
 
 struct tcp {
 	struct edge_connection c;
 	struct stream s;
 	struct xml_stream xml;
+	struct zip *zip;   /* NULL = not compressed */
 	uint64_t spoke_ms; /* last ping */
 	bool restart;      /* the next byte begins a new stream */
 	bool handshake;
@@ -92,19 +95,71 @@ static size_t feed(struct tcp *t, struct span bytes, bool drained)
 	return used;
 }
 
-static size_t on_input(void *ctx, struct span bytes, bool drained)
+static bool listens(void *ctx)
 {
-	struct tcp *t = of_connection(ctx);
+	const struct tcp *t = ctx;
+
+	return stream_listens(&t->s) && !t->c.is_leaving;
+}
+
+static size_t feed_all(void *ctx, struct span bytes, bool drained)
+{
+	struct tcp *t = ctx;
+	const struct zip *zip = t->zip; /* once there is one, what follows is not for the parser */
 	size_t done = 0;
 
-	t->s.heard_ms = actor_now_ms();
-	while (done < bytes.n && stream_listens(&t->s) && !t->c.is_leaving) {
+	while (done < bytes.n && listens(t) && t->zip == zip) {
 		size_t used = feed(t, (struct span){ bytes.p + done, bytes.n - done }, drained);
 
 		done += used;
 		if (used == 0)
 			break;
 	}
+	return done;
+}
+
+static void fail_unpacking(struct tcp *t, enum compress_verdict verdict)
+{
+	struct builder *b = xml_pool_builder(t->c.edge->pool);
+
+	if (verdict == COMPRESS_TOO_DENSE) {
+		metric_limit(METRIC_limit_compression);
+		stream_fail(&t->s, STREAM_ERROR_POLICY_VIOLATION, NULL);
+		return;
+	}
+	builder_reset(b);
+	builder_open(b, "failure", NS_COMPRESS);
+	builder_leaf(b, "processing-failed", NULL, SPAN_NONE);
+	builder_close(b);
+	stream_fail_detail(&t->s, STREAM_ERROR_UNDEFINED_CONDITION, builder_finish(b));
+}
+
+/* The parser's limits and the client's rates count what was unpacked; what came counts too, for it may be nothing but work. */
+static size_t unpack(struct tcp *t, struct span bytes, bool drained)
+{
+	struct stream *s = &t->s;
+	enum compress_verdict verdict;
+	size_t used = 0;
+
+	verdict = zip_input(t->zip, bytes, drained, feed_all, listens, t, &used);
+	shaper_take(&s->shaper, s->regime, actor_now_ms(), used, 0);
+	if (verdict != COMPRESS_OK)
+		fail_unpacking(t, verdict);
+	else
+		stream_check_flow(s);
+	return used;
+}
+
+static size_t on_input(void *ctx, struct span bytes, bool drained)
+{
+	struct tcp *t = of_connection(ctx);
+	size_t done = 0;
+
+	t->s.heard_ms = actor_now_ms();
+	if (!t->zip)
+		done = feed_all(t, bytes, drained);
+	if (t->zip && listens(t))
+		done += unpack(t, (struct span){ bytes.p + done, bytes.n - done }, drained);
 	if (t->s.phase == STREAM_SECURING && !t->handshake) {
 		/* The parser goes with the clear text it has seen; what follows unread is an injection (V24). */
 		t->handshake = true;
@@ -143,24 +198,55 @@ static const struct conn_events events = { on_input, on_secure, on_sent, on_end 
 
 /* --- output: struct stream_ops --- */
 
+/* Where to write; `leave` follows. */
+static struct buf *out_of(struct stream *s)
+{
+	if (!of_stream(s)->zip)
+		return conn_out(s->conn);
+	buf_clear(&s->edge->scratch);
+	return &s->edge->scratch;
+}
+
+static void leave(struct stream *s)
+{
+	const struct tcp *t = of_stream(s);
+
+	if (t->zip)
+		compress_pack(t->zip->z, buf_span(&s->edge->scratch), conn_out(s->conn));
+	conn_flush_later(s->conn);
+}
+
 static void write_header(struct stream *s, struct span from, struct span id, struct span lang)
 {
-	wrap_stream_header(conn_out(s->conn), from, id, lang);
-	conn_flush_later(s->conn);
+	wrap_stream_header(out_of(s), from, id, lang);
+	leave(s);
 }
 
 static void write_element(struct stream *s, struct stanza *el)
 {
-	stanza_write(conn_out(s->conn), el, SPAN_NONE, SPAN_NONE, STANZA_FORM_STREAM);
-	conn_flush_later(s->conn);
+	stanza_write(out_of(s), el, SPAN_NONE, SPAN_NONE, STANZA_FORM_STREAM);
+	leave(s);
 	stanza_unref(el);
 }
 
 static void write_packet(struct stream *s, const struct packet *p)
 {
-	stanza_write(conn_out(s->conn), p->stanza, p->from ? jid_full(p->from) : SPAN_NONE,
-		     p->to ? jid_full(p->to) : SPAN_NONE, STANZA_FORM_STREAM);
-	conn_flush_later(s->conn);
+	stanza_write(out_of(s), p->stanza, p->from ? jid_full(p->from) : SPAN_NONE, p->to ? jid_full(p->to) : SPAN_NONE,
+		     STANZA_FORM_STREAM);
+	leave(s);
+}
+
+static bool start_compression(struct stream *s, struct stanza *go_ahead)
+{
+	struct tcp *t = of_stream(s);
+	struct zip *zip = zip_new(s->edge);
+
+	if (!zip)
+		return false;
+	write_element(s, go_ahead);
+	t->zip = zip;
+	t->restart = true;
+	return true;
 }
 
 static void deliver(struct stream *s, struct packet *p, uint64_t receipt)
@@ -171,14 +257,17 @@ static void deliver(struct stream *s, struct packet *p, uint64_t receipt)
 
 static void close_stream(struct stream *s, enum stream_error condition UNUSED, struct stanza *error)
 {
+	struct buf *out;
+
 	/* Under a handshake there is nobody to talk to. */
 	if (s->phase != STREAM_SECURING) {
 		if (!s->opened)
 			negotiation_open(s, SPAN_NONE);
+		out = out_of(s);
 		if (error)
-			stanza_write(conn_out(s->conn), error, SPAN_NONE, SPAN_NONE, STANZA_FORM_STREAM);
-		wrap_stream_end(conn_out(s->conn));
-		conn_flush_later(s->conn);
+			stanza_write(out, error, SPAN_NONE, SPAN_NONE, STANZA_FORM_STREAM);
+		wrap_stream_end(out);
+		leave(s);
 	}
 	stanza_unref(error);
 	conn_close(s->conn);
@@ -241,7 +330,8 @@ static void due(struct stream *s, uint64_t now)
 	} else if (now >= deadline(s)) {
 		/* One space: a dead line shows when nobody acknowledges it. */
 		t->spoke_ms = now;
-		conn_write(s->conn, SPAN_LIT(" "));
+		buf_add_text(out_of(s), " ");
+		leave(s);
 	}
 }
 
@@ -256,6 +346,7 @@ static const struct stream_ops ops = {
 	.resume = resume_input,
 	.restart = restart,
 	.admitted = admitted,
+	.compress = start_compression,
 	.deadline = deadline,
 	.due = due,
 };
@@ -295,6 +386,7 @@ static void release(struct edge_connection *c)
 {
 	struct tcp *t = of_connection(c);
 
+	zip_free(t->zip, t->s.edge);
 	if (t->s.edge) {
 		xml_stream_fini(&t->xml, t->s.edge->pool);
 		stream_leave(&t->s);

@@ -15,6 +15,7 @@ import struct
 import threading
 import time
 import xml.etree.ElementTree as ET
+import zlib
 
 STREAM = "http://etherx.jabber.org/streams"
 CLIENT = "jabber:client"
@@ -24,6 +25,7 @@ HTTPBIND = "http://jabber.org/protocol/httpbind"
 FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 TLS = "urn:ietf:params:xml:ns:xmpp-tls"
 SM = "urn:xmpp:sm:3"
+COMPRESS = "http://jabber.org/protocol/compress"
 STANZAS = ["{%s}%s" % (CLIENT, name) for name in ("message", "presence", "iq")]
 
 ENDED = object()
@@ -287,6 +289,42 @@ class Tcp(Client):
         cut(self.socket, self.reader)
 
 
+class Compressed(Tcp):
+    """TCP with stream compression (XEP-0138) between login and bind."""
+    logged_in, packer, unpacker = False, None, None
+
+    def raw(self, data):
+        data = data if isinstance(data, bytes) else data.encode()
+        super().raw(self.packer.compress(data) + self.packer.flush(zlib.Z_SYNC_FLUSH) if self.packer else data)
+
+    def receive(self):
+        data = self.socket.recv(65536)
+        while self.unpacker and data:
+            plain = self.unpacker.decompress(data)
+            if plain:
+                return plain
+            data = self.socket.recv(65536)
+        return data
+
+    def authenticate(self, user, password):
+        failure = super().authenticate(user, password)
+        self.logged_in = failure is None
+        return failure
+
+    def open(self, to=None):
+        super().open(to)
+        if not self.logged_in or self.packer:
+            return
+        self.expect(lambda e: e.tag == "{%s}features" % STREAM, "features")
+        self.stop_after = "{%s}compressed" % COMPRESS
+        self.send("<compress xmlns='%s'><method>zlib</method></compress>" % COMPRESS)
+        self.expect(lambda e: e.tag == "{%s}compressed" % COMPRESS, "compressed")
+        self.reader.join()
+        self.reader = None
+        self.packer, self.unpacker = zlib.compressobj(), zlib.decompressobj()
+        super().open(to)
+
+
 class WebSocket(Client):
     def __init__(self, server, path="/xmpp-websocket", port=None, cookie=None, domain=None):
         super().__init__(server, domain)
@@ -492,4 +530,4 @@ class Bosh(Client):
             pass
 
 
-TRANSPORTS = {"tcp": Tcp, "websocket": WebSocket, "bosh": Bosh, "tls": lambda s: Tcp(s, direct_tls=True)}
+TRANSPORTS = {"tcp": Tcp, "websocket": WebSocket, "bosh": Bosh, "compressed": Compressed, "tls": lambda s: Tcp(s, direct_tls=True)}

@@ -1,4 +1,6 @@
 unit_test(xmpp/datetime xmpp)
 unit_test(xmpp/sasl/credential xmpp)
+unit_test(xmpp/compress xmpp)
+target_link_libraries(xmpp_compress PRIVATE PkgConfig::ZLIB)
 unit_test(xmpp/sasl/sasl xmpp)
 unit_test(xmpp/sasl/scram xmpp)

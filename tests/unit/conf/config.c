@@ -75,7 +75,7 @@ static void many_mistakes_are_all_reported_with_their_lines(void **state)
 	       "--cluster-mode=true\n"
 	       "my-component/its/key=kept\n"
 	       "c2s/no-such-setting-here=1\n"
-	       "sess-man/plugins[s]=jabber:iq:roster,nonsense,zlib\n"
+	       "sess-man/plugins[s]=jabber:iq:roster,nonsense,pep\n"
 	       "bosh/connections/5280/socket=quic\n"
 	       "--user-db=mysql\n"
 	       "--new-connections-throttling=5222:200,fast\n"
@@ -95,7 +95,7 @@ static void many_mistakes_are_all_reported_with_their_lines(void **state)
 	       "11 warning: --cluster-mode is accepted and has no effect: Clustering.",
 	       "13 warning: unknown setting c2s/no-such-setting-here; it is kept for extensions",
 	       "14 warning: no implementation found for plugin 'nonsense'; it is skipped",
-	       "14 warning: plugin 'zlib' is accepted, but not built yet",
+	       "14 warning: plugin 'pep' is accepted, but not built yet",
 	       "14 warning: nobody can log in without the plugins urn:ietf:params:xml:ns:xmpp-sasl",
 	       "15 error: socket 'quic' is not known; take plain, ssl or tls",
 	       "16 error: --user-db=mysql is not built; take sqlite",
