@@ -6,6 +6,9 @@
 #include "conf/inner.h"
 #include "runtime/io/address.h"
 
+#define URI_MAX 1000
+#define URI_CHARACTERS \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$()*+;=%"
 #define CERTIFICATE_NAME_MAX 240 /* with its endings it is still a file name */
 
 /* As much of an address as holds no password: not what follows '?', and of one with '@' the scheme alone. */
@@ -196,6 +199,53 @@ bool check_is_certificate_name(const char *name)
 	return *name && *name != '.' && !strchr(name, '/') && strlen(name) <= CERTIFICATE_NAME_MAX;
 }
 
+/* Printable, and nothing that would have to be escaped where it is shown. */
+static bool is_uri(const char *text, size_t scheme)
+{
+	return scheme && strlen(text) > scheme && strlen(text) <= URI_MAX && strspn(text, URI_CHARACTERS) == strlen(text);
+}
+
+static void check_contacts(struct loading *l, const struct config_list *uris, enum config_option option)
+{
+	for (size_t i = 0; i < uris->count; i++) {
+		const char *uri = uris->items[i];
+
+		if (!strchr(uri, ':') || !is_uri(uri, strcspn(uri, ":") + 1))
+			loading_problem(l, CONFIG_FATAL, l->c->source[option], "'%s' is no URI; write mailto:name@domain, xmpp:name@domain or "
+					"https://…", uri);
+	}
+}
+
+/* [DOMAIN=]URL, or none in its place. */
+static void check_public(struct loading *l, const struct config_list *urls, enum config_option option, const char *schemes[2])
+{
+	for (size_t i = 0; i < urls->count; i++) {
+		const char *url = urls->items[i], *equals = strchr(url, '='), *colon = strstr(url, "://");
+
+		if (equals && (!colon || equals < colon))
+			url = equals + 1;
+		if (strcmp(url, "none") != 0 && (!is_uri(url, 1) || (strncmp(url, schemes[0], strlen(schemes[0])) != 0 &&
+								     strncmp(url, schemes[1], strlen(schemes[1])) != 0)))
+			loading_problem(l, CONFIG_FATAL, l->c->source[option], "'%s' is no URL of this service; write %s… or domain=%s…, or none",
+					url, schemes[0], schemes[0]);
+	}
+}
+
+static void check_addresses(struct loading *l)
+{
+	const struct config *c = l->c;
+
+	check_contacts(l, &c->contact_abuse, CONFIG_OPTION_contact_abuse);
+	check_contacts(l, &c->contact_admin, CONFIG_OPTION_contact_admin);
+	check_contacts(l, &c->contact_feedback, CONFIG_OPTION_contact_feedback);
+	check_contacts(l, &c->contact_sales, CONFIG_OPTION_contact_sales);
+	check_contacts(l, &c->contact_security, CONFIG_OPTION_contact_security);
+	check_contacts(l, &c->contact_status, CONFIG_OPTION_contact_status);
+	check_contacts(l, &c->contact_support, CONFIG_OPTION_contact_support);
+	check_public(l, &c->public_bosh, CONFIG_OPTION_public_bosh, (const char *[2]){ "https://", "http://" });
+	check_public(l, &c->public_websocket, CONFIG_OPTION_public_websocket, (const char *[2]){ "wss://", "ws://" });
+}
+
 void check_all(struct loading *l)
 {
 	const struct config *c = l->c;
@@ -205,6 +255,7 @@ void check_all(struct loading *l)
 	patterns_check(l);
 	check_cookie_cache(l);
 	check_origins(l);
+	check_addresses(l);
 	check_logins(l);
 	check_limits(l);
 	relate_store_limits(l);

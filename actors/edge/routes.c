@@ -2,6 +2,7 @@
  * WebSocket. All decisions are made on the path as sent, compared whole: nothing is decoded, so nothing can be
  * smuggled. */
 #include <stdlib.h>
+#include <strings.h>
 
 #include "actors/edge/bosh.h"
 #include "actors/edge/pages.h"
@@ -110,33 +111,94 @@ static bool host_of(const struct http_request *r, struct span *out)
 #define REL_BOSH "urn:xmpp:alt-connections:xbosh"
 #define REL_WEBSOCKET "urn:xmpp:alt-connections:websocket"
 
-static void add_link(struct builder *b, const char *rel, const char *scheme, struct span host, const char *path)
+/* A Host header's name without its port. */
+static struct span name_of(struct span host)
 {
-	struct buf url = BUF_INIT;
+	size_t n = host.n;
 
-	buf_addf(&url, "%s://%.*s%s", scheme, SPAN_FMT(host), path);
+	while (n > 0 && host.p[n - 1] >= '0' && host.p[n - 1] <= '9')
+		n--;
+	return n > 0 && host.p[n - 1] == ':' ? (struct span){ host.p, n - 1 } : host;
+}
+
+/* The address that is announced for this host: its own, else the one for all. NULL: none is configured. */
+static const char *configured(const struct config_list *urls, struct span host)
+{
+	const char *for_all = NULL;
+	struct span name = name_of(host);
+
+	for (size_t i = 0; i < urls->count; i++) {
+		const char *text = urls->items[i], *equals = strchr(text, '='), *colon = strstr(text, "://");
+
+		if (!equals || (colon && colon < equals))
+			for_all = text;
+		else if (name.n == (size_t)(equals - text) && strncasecmp(name.p, text, name.n) == 0)
+			return equals + 1;
+	}
+	return for_all;
+}
+
+/* Appends the URL of a service as clients of this host reach it; nothing: it is not announced. */
+static void service_url(struct buf *out, const struct exchange *x, const struct config_list *urls, struct span host,
+			const char *scheme, const char *path)
+{
+	const char *url = configured(urls, host);
+
+	if (!url)
+		buf_addf(out, "%s%s://%.*s%s", scheme, x->secure ? "s" : "", SPAN_FMT(host), path);
+	else if (strcmp(url, "none") != 0)
+		buf_add_text(out, url);
+}
+
+struct services {
+	struct buf bosh, websocket; /* their URLs */
+};
+
+/* False, with an answer: there is no knowing which host is meant. The caller frees them. */
+static bool find_services(struct exchange *x, const struct http_request *r, struct services *out)
+{
+	const struct config *conf = x->conn->c.edge->conf;
+	struct span host;
+
+	*out = (struct services){ BUF_INIT, BUF_INIT };
+	if (!host_of(r, &host)) {
+		exchange_answer_text(x, 400, "Bad Host.\n");
+		return false;
+	}
+	service_url(&out->bosh, x, &conf->public_bosh, host, "http", "/http-bind");
+	service_url(&out->websocket, x, &conf->public_websocket, host, "ws", "/xmpp-websocket");
+	return true;
+}
+
+static void free_services(struct services *s)
+{
+	buf_fini(&s->bosh);
+	buf_fini(&s->websocket);
+}
+
+static void add_link(struct builder *b, const char *rel, struct span url)
+{
+	if (span_empty(url))
+		return;
 	builder_open(b, "Link", NULL);
 	builder_attr_text(b, "rel", rel);
-	builder_attr(b, "href", buf_span(&url));
+	builder_attr(b, "href", url);
 	builder_close(b);
-	buf_fini(&url);
 }
 
 static void host_meta(struct exchange *x, const struct http_request *r)
 {
 	struct builder *b = xml_pool_builder(x->conn->c.edge->pool);
 	struct buf text = BUF_INIT;
+	struct services found;
 	struct stanza *xrd;
-	struct span host;
 
-	if (!host_of(r, &host)) {
-		exchange_answer_text(x, 400, "Bad Host.\n");
+	if (!find_services(x, r, &found))
 		return;
-	}
 	builder_reset(b);
 	builder_open(b, "XRD", NS_XRD);
-	add_link(b, REL_BOSH, x->secure ? "https" : "http", host, "/http-bind");
-	add_link(b, REL_WEBSOCKET, x->secure ? "wss" : "ws", host, "/xmpp-websocket");
+	add_link(b, REL_BOSH, buf_span(&found.bosh));
+	add_link(b, REL_WEBSOCKET, buf_span(&found.websocket));
 	builder_close(b);
 	xrd = builder_finish(b);
 	buf_add_text(&text, "<?xml version='1.0' encoding='utf-8'?>");
@@ -144,24 +206,31 @@ static void host_meta(struct exchange *x, const struct http_request *r)
 	stanza_unref(xrd);
 	exchange_answer(x, 200, "application/xrd+xml; charset=utf-8", SPAN_NONE, buf_span(&text));
 	buf_fini(&text);
+	free_services(&found);
+}
+
+/* Neither a Host that was accepted nor a configured URL has a character that JSON escapes. */
+static void add_json_link(struct buf *text, const char *rel, struct span url)
+{
+	if (span_empty(url))
+		return;
+	buf_addf(text, "%s{\"rel\":\"%s\",\"href\":\"%.*s\"}", text->base[text->end - 1] == '[' ? "" : ",", rel, SPAN_FMT(url));
 }
 
 static void host_meta_json(struct exchange *x, const struct http_request *r)
 {
-	const char *s = x->secure ? "s" : "";
 	struct buf text = BUF_INIT;
-	struct span host;
+	struct services found;
 
-	if (!host_of(r, &host)) {
-		exchange_answer_text(x, 400, "Bad Host.\n");
+	if (!find_services(x, r, &found))
 		return;
-	}
-	buf_addf(&text, "{\"links\":[{\"rel\":\"" REL_BOSH "\",\"href\":\"http%s://%.*s/http-bind\"},", s,
-		 SPAN_FMT(host));
-	buf_addf(&text, "{\"rel\":\"" REL_WEBSOCKET "\",\"href\":\"ws%s://%.*s/xmpp-websocket\"}]}\n", s,
-		 SPAN_FMT(host));
+	buf_add_text(&text, "{\"links\":[");
+	add_json_link(&text, REL_BOSH, buf_span(&found.bosh));
+	add_json_link(&text, REL_WEBSOCKET, buf_span(&found.websocket));
+	buf_add_text(&text, "]}\n");
 	exchange_answer(x, 200, "application/json", SPAN_NONE, buf_span(&text));
 	buf_fini(&text);
+	free_services(&found);
 }
 
 /* --- the table --- */

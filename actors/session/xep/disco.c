@@ -123,7 +123,7 @@ static enum xep_verdict answer_info(struct passage *p)
 	b = passage_open_result(p);
 	snprintf(node, sizeof(node), SERVER_CAPS_NODE "#%s", p->server->caps);
 	if (p->target == TARGET_SERVER)
-		caps_describe(b, p->pipeline, own_node ? node : NULL);
+		caps_describe(b, p->server->conf, p->pipeline, own_node ? node : NULL);
 	else if (p->target == TARGET_CONTACT && server_is_desk(p->server, p->packet.to))
 		describe_desk(p, b);
 	else

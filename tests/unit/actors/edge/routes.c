@@ -102,6 +102,47 @@ static void each_path_has_its_answer(void **state)
 	}
 }
 
+/* XEP-0156 behind a proxy: each host is told its own addresses. */
+static void services_are_where_the_configuration_says(void **state)
+{
+	static const struct {
+		const char *host, *bosh, *websocket; /* NULL = not announced */
+	} rows[] = {
+		{ "chat.example", "https://chat.example/bosh", "ws://chat.example/xmpp-websocket" },
+		{ "acme.example:5280", "https://acme.example/b?c=d", "ws://acme.example:5280/xmpp-websocket" },
+		{ "ACME.example", "https://acme.example/b?c=d", "ws://ACME.example/xmpp-websocket" },
+		{ "quiet.example", NULL, NULL },
+		{ "[::1]:5280", "https://chat.example/bosh", "ws://[::1]:5280/xmpp-websocket" },
+	};
+
+	(void)state;
+	w = world_new("bosh/public-url/bosh[s]=https://chat.example/bosh,acme.example=https://acme.example/b?c=d,quiet.example=none\n"
+		      "bosh/public-url/websocket[s]=quiet.example=none\n", 1);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct client *c = client_new(w, CONFIG_COMPONENT_bosh);
+		char request[200], wanted[400];
+		const char *text;
+
+		snprintf(request, sizeof(request), "GET /.well-known/host-meta.json HTTP/1.1\r\nHost: %s\r\n\r\n", rows[i].host);
+		client_send(c, request);
+		text = client_read(c);
+		assert_has(text, "Access-Control-Allow-Origin: *\r\n");
+		if (rows[i].bosh)
+			snprintf(wanted, sizeof(wanted), "{\"links\":[{\"rel\":\"urn:xmpp:alt-connections:xbosh\",\"href\":\"%s\"},"
+				 "{\"rel\":\"urn:xmpp:alt-connections:websocket\",\"href\":\"%s\"}]}\n", rows[i].bosh, rows[i].websocket);
+		else
+			snprintf(wanted, sizeof(wanted), "{\"links\":[]}\n");
+		assert_has(text, wanted);
+		snprintf(request, sizeof(request), "GET /.well-known/host-meta HTTP/1.1\r\nHost: %s\r\n\r\n", rows[i].host);
+		client_send(c, request);
+		text = client_read(c);
+		assert_has(text, "<XRD xmlns='http://docs.oasis-open.org/ns/xri/xrd-1.0'");
+		assert_int_equal(count_of(text, "<Link"), rows[i].bosh ? 2 : 0);
+		client_free(c);
+	}
+	world_free(w);
+}
+
 static void pages_are_hardened_and_cached_by_their_tag(void **state)
 {
 	struct client *c = client_new(w, CONFIG_COMPONENT_bosh);
@@ -287,6 +328,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(services_are_where_the_configuration_says),
 		TEST(each_path_has_its_answer),
 		TEST(pages_are_hardened_and_cached_by_their_tag),
 		TEST(head_is_get_without_the_body),
