@@ -246,12 +246,39 @@ static void check_addresses(struct loading *l)
 	check_public(l, &c->public_websocket, CONFIG_OPTION_public_websocket, (const char *[2]){ "wss://", "ws://" });
 }
 
+/* [-]/message/NAME, or with [NAMESPACE] behind it. */
+static bool is_message_path(const char *path)
+{
+	const char *text = *path == '-' ? path + 1 : path, *open;
+
+	if (strncmp(text, "/message/", 9) != 0)
+		return false;
+	text += 9;
+	open = strchr(text, '[');
+	if (strchr(text, '/') && (!open || strchr(text, '/') < open))
+		return false;
+	return *text && open != text && (!open || (strlen(open) > 2 && text[strlen(text) - 1] == ']'));
+}
+
+static void check_message_paths(struct loading *l)
+{
+	const struct config_list *paths = &l->c->msg_store_paths;
+
+	for (size_t i = 0; i < paths->count; i++)
+		if (!is_message_path(paths->items[i]))
+			loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_msg_store_paths],
+					"'%s' is no path of a message's child; write /message/NAME or /message/NAME[NAMESPACE], with - in "
+					"front for one that must not be there (%s)",
+					paths->items[i], option_rows[CONFIG_OPTION_msg_store_paths].key);
+}
+
 void check_all(struct loading *l)
 {
 	const struct config *c = l->c;
 
 	check_user_db(l);
 	check_desk_name(l);
+	check_message_paths(l);
 	patterns_check(l);
 	check_cookie_cache(l);
 	check_origins(l);

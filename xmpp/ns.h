@@ -56,6 +56,8 @@
 #define NS_ADDRESS "http://jabber.org/protocol/address"
 #define NS_XRD "http://docs.oasis-open.org/ns/xri/xrd-1.0"
 #define NS_MUC_USER "http://jabber.org/protocol/muc#user"
+#define NS_AMP "http://jabber.org/protocol/amp"
+#define NS_AMP_ERRORS "http://jabber.org/protocol/amp#errors"
 /* No URI, but shown by service discovery (XEP-0160). */
 #define NS_MSGOFFLINE "msgoffline"
 /* Switchboard's own: notices and the stamp on redirected messages (docs/live-chat-protocol.md). */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "actors/session/offline.h"
 #include "runtime/log.h"
 #include "runtime/metric.h"
 #include "runtime/outside.h"
@@ -70,7 +71,7 @@ static bool wants_row(const struct passage *p)
 
 	return q->pledge && !(q->flags & (PACKET_KEPT | PACKET_NO_STORE | PACKET_FROM_STORE)) &&
 	       config_durability(p->server->conf, jid_domain(p->user->bare)) != CONFIG_DURABILITY_D0 &&
-	       delivery_is_storable(q->stanza);
+	       offline_is_storable(p);
 }
 
 static void wait_to_save(struct users *u, struct custody *c)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "actors/session/custody.h"
+#include "actors/session/amp_rules.h"
 #include "actors/session/privacy.h"
 #include "runtime/log.h"
 #include "runtime/metric.h"
@@ -39,7 +40,49 @@ static bool is_only_chat_state(const struct stanza *s)
 	return false;
 }
 
-static void append(struct passage *p)
+bool offline_is_storable(const struct passage *p)
+{
+	const struct config_list *paths = &p->server->conf->msg_store_paths;
+
+	return delivery_is_storable(p->packet.stanza, paths->items, paths->count);
+}
+
+bool offline_read_limit(struct span text, uint64_t *count)
+{
+	*count = UINT64_MAX;
+	if (span_is(text, "none") || span_is(text, "false"))
+		return true;
+	*count = 0;
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] < '0' || text.p[i] > '9')
+			return false;
+		*count = *count * 10 + (uint64_t)(text.p[i] - '0');
+	}
+	return text.n > 0 && text.n <= 9;
+}
+
+static bool is_loaded(const struct config *conf)
+{
+	return conf->plugins[CONFIG_PLUGIN_amp] || conf->plugins[CONFIG_PLUGIN_msgoffline];
+}
+
+/* How many of one sender are kept for this user, UINT64_MAX = any number. False: the store is being asked. */
+static bool knows_limit(struct passage *p, uint64_t *most)
+{
+	const struct config *conf = p->server->conf;
+	const struct store_request *r;
+	uint64_t own;
+
+	*most = conf->store_limit ? (uint64_t)conf->store_limit : UINT64_MAX;
+	if (!conf->user_store_limit || p->user->class == CLASS_VISITOR)
+		return true;
+	r = passage_read(p, STORE_OP_GET, STORE_OFFLINE_LIMIT, jid_bare(p->user->bare), SPAN_NONE);
+	if (r && r->status == STATUS_OK && offline_read_limit(buf_span(&r->value), &own))
+		*most = own;
+	return r != NULL;
+}
+
+static void append(struct passage *p, uint64_t most)
 {
 	const struct config *conf = p->server->conf;
 	const struct packet *q = &p->packet;
@@ -49,7 +92,7 @@ static void append(struct passage *p)
 
 	stanza_save(&r->value, q->stanza, jid_full(q->from), jid_full(q->to));
 	r->time_us = custody_time_us(p);
-	r->limit = (uint64_t)conf->store_limit;
+	r->limit = most == UINT64_MAX ? 0 : most;
 	r->total = p->user->class == CLASS_VISITOR ? VISITOR_KEEP_MAX : (uint64_t)conf->store_limit_total;
 	/* Its sender was told that it is safe and may be gone: an error would reach nobody. How many such there are is
 	 * bounded by what receivers may leave unacknowledged; the second total bounds those who come and go. */
@@ -61,16 +104,25 @@ static void append(struct passage *p)
 	outbox_store(p->out, p->server, p->user, r);
 }
 
+static enum xep_verdict too_many(struct passage *p)
+{
+	metric_inc(METRIC_offline_refused);
+	if (p->server->conf->quota_exceeded == CONFIG_QUOTA_DROP)
+		return XEP_REFUSED;
+	return passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, "Offline messages queue is full");
+}
+
 /* An account that keeps nothing and one that does not exist answer alike, so accounts cannot be enumerated. */
 enum xep_verdict offline_keep(struct passage *p)
 {
 	const struct packet *q = &p->packet;
+	uint64_t most;
 
 	if (q->flags & (PACKET_NO_STORE | PACKET_FROM_STORE))
 		return XEP_REFUSED; /* not worth it, or its row is still there */
 	if (is_only_chat_state(q->stanza))
 		return XEP_REFUSED; /* XEP-0085: typing at nobody is no news */
-	if (!p->server->conf->msg_offline || !delivery_is_storable(q->stanza))
+	if (!p->server->conf->msg_offline || !offline_is_storable(p))
 		return passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
 	if (!passage_knows_account(p))
 		return XEP_WAIT;
@@ -79,9 +131,30 @@ enum xep_verdict offline_keep(struct passage *p)
 	if (p->user->account == FACT_NO &&
 	    delivery_decide(STANZA_MESSAGE, stanza_type(q->stanza), DELIVERY_BARE, DELIVERY_NO_ACCOUNT) == DELIVERY_BOUNCE)
 		return passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
-	append(p);
+	if (!knows_limit(p, &most))
+		return XEP_WAIT;
+	if (most == 0 && !custody_is_promised(p))
+		return too_many(p);
+	append(p, most);
 	p->is_kept = true;
 	return XEP_REFUSED; /* nobody has it yet */
+}
+
+enum xep_verdict offline_would_keep(struct passage *p)
+{
+	const struct packet *q = &p->packet;
+	uint64_t most;
+
+	if (!is_loaded(p->server->conf) || !p->server->conf->msg_offline || (q->flags & (PACKET_NO_STORE | PACKET_FROM_STORE)) ||
+	    is_only_chat_state(q->stanza) || !offline_is_storable(p))
+		return XEP_REFUSED;
+	if (!passage_knows_account(p))
+		return XEP_WAIT;
+	if (p->user->account != FACT_YES)
+		return XEP_REFUSED;
+	if (!knows_limit(p, &most))
+		return XEP_WAIT;
+	return most ? XEP_DONE : XEP_REFUSED;
 }
 
 void offline_kept(struct passage *p, struct store_request *r)
@@ -91,8 +164,7 @@ void offline_kept(struct passage *p, struct store_request *r)
 		return;
 	}
 	if (r->status == STATUS_LIMIT) {
-		metric_inc(METRIC_offline_refused);
-		passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
+		too_many(p);
 		return;
 	}
 	passage_refuse(p, STANZA_ERROR_RESOURCE_CONSTRAINT, NULL);
@@ -118,7 +190,7 @@ void offline_begin(struct passage *p, struct session *s)
 {
 	struct offline_flush *f;
 
-	if (p->user->flush || !p->server->conf->plugins[CONFIG_PLUGIN_amp])
+	if (p->user->flush || !is_loaded(p->server->conf))
 		return;
 	f = p->user->flush = xcalloc(1, sizeof(*f));
 	f->session = s->handle;
@@ -228,6 +300,13 @@ static void give_row(struct passage *p, struct offline_flush *f, struct session 
 	if (!stanza) {
 		LOG_ERROR("offline", "%.*s: row %llu is damaged and left out", SPAN_FMT(jid_bare(p->user->bare)),
 			  (unsigned long long)row->seq);
+		return;
+	}
+	if (amp_rules_expired(p, stanza, from)) {
+		metric_inc(METRIC_offline_expired);
+		delete_row(p, row->seq);
+		stanza_unref(stanza);
+		jid_unref(from);
 		return;
 	}
 	if (!privacy_lets(p, s, privacy_kind_in(stanza), from)) { /* blocked since: it stays where it is */

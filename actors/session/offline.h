@@ -7,8 +7,14 @@
  * held messages start again as if they came now. At most one flush runs for a user, so no row goes to two sessions. */
 #include "actors/session/xep.h"
 
+/* The message in passing is worth keeping (delivery_is_storable, with the paths of the configuration). */
+bool offline_is_storable(const struct passage *p);
+/* The words of a user's own limit: a number (0 = keep nothing), or none or false, which is UINT64_MAX. False: something else. */
+bool offline_read_limit(struct span text, uint64_t *count);
 /* Keeps p->packet, or answers its sender. Always takes it. */
 enum xep_verdict offline_keep(struct passage *p);
+/* Whether it would: XEP_DONE or XEP_REFUSED, XEP_WAIT when a fact is missing. Does nothing. */
+enum xep_verdict offline_would_keep(struct passage *p);
 /* A store answer to that. */
 void offline_kept(struct passage *p, struct store_request *r);
 

@@ -59,7 +59,11 @@ void pipeline_init(struct pipeline *l, const struct config *conf)
 {
 	*l = (struct pipeline){ 0 };
 	for (unsigned i = 0; i < pipeline_all_count; i++) {
-		if (!conf->plugins[pipeline_all[i]->plugin])
+		const struct xep *x = pipeline_all[i];
+
+		if (!conf->plugins[x->plugin] && !(x->part_of && conf->plugins[x->part_of]))
+			continue;
+		if (x->needs && !conf->components[x->needs])
 			continue;
 		ASSERT(l->count < PIPELINE_XEPS_MAX);
 		l->loaded[l->count++] = pipeline_all[i];

@@ -39,8 +39,6 @@ static bool is_ours(const struct server *server, struct span text)
 
 static bool is_forged(const struct server *server, const struct stanza *s, stanza_el el)
 {
-	if (span_is(stanza_ns(s, el), NS_CLIENT)) /* nearly every child; no row is in that namespace */
-		return false;
 	for (size_t i = 0; i < ARRAY_LEN(forged); i++) {
 		const struct forged_row *row = &forged[i];
 
@@ -81,6 +79,7 @@ static bool is_private_set(const struct stanza *s)
 enum xep_verdict sanitise(struct passage *p)
 {
 	const struct stanza *s = p->packet.stanza;
+	bool forged_too = false;
 
 	if (stanza_kind(s) == STANZA_IQ) {
 		if (p->target == TARGET_OTHER && is_private_set(s))
@@ -88,10 +87,14 @@ enum xep_verdict sanitise(struct passage *p)
 		return XEP_PASS;
 	}
 	for (stanza_el el = stanza_first(s, STANZA_TOP); el != STANZA_NO_EL; el = stanza_next(s, el)) {
-		if (is_forged(p->server, s, el)) {
-			strip(p);
-			break;
-		}
+		if (span_is(stanza_ns(s, el), NS_CLIENT)) /* nearly every child; no row is in that namespace */
+			continue;
+		if (stanza_el_is(s, el, "amp", NS_AMP) && stanza_kind(s) == STANZA_MESSAGE &&
+		    stanza_type(s) != STANZA_TYPE_ERROR) /* an error only repeats them */
+			p->packet.flags |= PACKET_RULES;
+		forged_too |= is_forged(p->server, s, el);
 	}
+	if (forged_too)
+		strip(p);
 	return XEP_PASS;
 }

@@ -4,6 +4,6 @@
  */
 #include "actors/session/xep.h"
 
-/* Replaces p->packet.stanza when something had to go (every forged copy, not just the first); XEP_REFUSED when the
+/* Marks a message with rules (PACKET_RULES), in the same look at its children. Replaces p->packet.stanza when something had to go (every forged copy, not just the first); XEP_REFUSED when the
  * whole stanza may not pass. */
 enum xep_verdict sanitise(struct passage *p);

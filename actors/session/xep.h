@@ -66,8 +66,10 @@ struct xep_claim { /* an iq get or set to the account or the server that this pl
 
 struct xep {
 	enum config_plugin plugin;
+	enum config_plugin part_of;          /* loaded with that one, too; 0 = of none */
 	const char *const *features;         /* for disco#info of the domain; NULL-terminated, may be NULL */
 	const char *const *account_features; /* for disco#info of an account */
+	enum config_component needs;         /* not loaded without that one; 0 = needs none */
 	const struct xep_claim *claims;
 	unsigned claim_count;
 	/* What passage_write wrote for a claim is durable: answers p->packet. NULL = with an empty result. */

@@ -73,7 +73,46 @@ enum delivery_verdict delivery_decide(enum stanza_kind kind, enum stanza_type ty
 	return (enum delivery_verdict)table[class_of(kind, type)][column];
 }
 
-bool delivery_is_storable(const struct stanza *message)
+#define PATH_ROOT "/message/"
+
+/* Its parts; true: it stores. */
+static bool read_path(const char *path, struct span *name, struct span *ns)
+{
+	bool stores = *path != '-';
+	const char *text = stores ? path : path + 1, *open;
+
+	*name = *ns = SPAN_NONE;
+	if (strncmp(text, PATH_ROOT, sizeof(PATH_ROOT) - 1) != 0)
+		return false;
+	text += sizeof(PATH_ROOT) - 1;
+	open = strchr(text, '[');
+	*name = open ? (struct span){ text, (size_t)(open - text) } : span_of(text);
+	if (open)
+		*ns = (struct span){ open + 1, strlen(open + 1) - (open[strlen(open) - 1] == ']') };
+	return stores;
+}
+
+static bool has_path(const struct stanza *s, struct span name, struct span ns)
+{
+	for (stanza_el el = stanza_first(s, STANZA_TOP); el != STANZA_NO_EL; el = stanza_next(s, el))
+		if (span_eq(stanza_name(s, el), name) && (!ns.p || span_eq(stanza_ns(s, el), ns)))
+			return true;
+	return false;
+}
+
+static bool paths_store(const struct stanza *message, char *const *paths, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct span name, ns;
+		bool stores = read_path(paths[i], &name, &ns);
+
+		if (name.n > 0 && has_path(message, name, ns))
+			return stores;
+	}
+	return false;
+}
+
+bool delivery_is_storable(const struct stanza *message, char *const *paths, size_t path_count)
 {
 	switch (class_of(STANZA_MESSAGE, stanza_type(message))) {
 	case MESSAGE_NORMAL:
@@ -84,6 +123,8 @@ bool delivery_is_storable(const struct stanza *message)
 	}
 	if (stanza_child(message, STANZA_TOP, "no-store", NS_HINTS) != STANZA_NO_EL)
 		return false;
+	if (path_count)
+		return paths_store(message, paths, path_count);
 	return stanza_has_body(message) || stanza_child(message, STANZA_TOP, "received", NS_RECEIPTS) != STANZA_NO_EL ||
 	       stanza_child(message, STANZA_TOP, "store", NS_HINTS) != STANZA_NO_EL;
 }

@@ -27,6 +27,7 @@ enum delivery_verdict {
 enum delivery_verdict delivery_decide(enum stanza_kind kind, enum stanza_type type, enum delivery_target target,
 				      enum delivery_resources resources);
 
-/* Worth keeping for an absent user (XEP-0160, XEP-0334): normal or chat, with something to read or a receipt, unless
- * the sender asks not to. */
-bool delivery_is_storable(const struct stanza *message);
+/* Worth keeping for an absent user (XEP-0160, XEP-0334): normal or chat, unless the sender asks not to (no-store), with
+ * something to read, a receipt, or the hint to store it. With paths these say what instead: "/message/NAME[NAMESPACE]", the
+ * namespace left out = any, with "-" before it = not; the first that is there decides, and none is no. */
+bool delivery_is_storable(const struct stanza *message, char *const *paths, size_t path_count);

@@ -2,6 +2,7 @@
  * eye of the desk on seats and robots: their own presence says whether they take chats. */
 #include "actors/session/desk_link.h"
 #include "actors/session/offline.h"
+#include "actors/session/amp_rules.h"
 #include "xmpp/ns.h"
 
 static enum xep_verdict send_to_desk(struct passage *p, const struct msg_kind *kind)
@@ -53,6 +54,8 @@ static enum xep_verdict gate(struct passage *p)
 	if (stanza_kind(s) == STANZA_PRESENCE && stanza_type(s) >= STANZA_TYPE_SUBSCRIBE &&
 	    stanza_type(s) <= STANZA_TYPE_UNSUBSCRIBED)
 		return passage_refuse(p, STANZA_ERROR_NOT_ALLOWED, NULL);
+	if ((p->packet.flags & PACKET_RULES) && amp_rules_check_visitor(p) != XEP_PASS)
+		return XEP_REFUSED;
 	if (!is_own_ground(p))
 		return send_to_desk(p, &desk_from_visitor_kind);
 	/* A visitor's words are for its owner; a page that sends them to itself, or to nobody, is told so. */

@@ -114,10 +114,46 @@ static void only_what_can_be_read_later_is_storable(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(contents); i++) {
 		struct stanza *s = message(b, &contents[i], false);
 
-		assert_int_equal(delivery_is_storable(s), contents[i].storable);
+		assert_int_equal(delivery_is_storable(s, NULL, 0), contents[i].storable);
 		stanza_unref(s);
 		s = message(b, &contents[i], true);
-		assert_false(delivery_is_storable(s));
+		assert_false(delivery_is_storable(s, NULL, 0));
+		stanza_unref(s);
+	}
+	builder_free(b);
+}
+
+static void paths_say_what_is_storable_instead(void **state)
+{
+	static char never[] = "-/message/private[urn:xmpp:carbons:2]", event[] = "/message/event[urn:e]", header[] = "/message/header";
+	static char *const paths[] = { never, event, header };
+	static const struct {
+		const char *type, *one, *one_ns, *two, *two_ns;
+		bool storable;
+	} cases[] = {
+		{ "chat", "event", "urn:e", "other", NULL, true },
+		{ "chat", "event", "urn:f", "other", NULL, false },
+		{ "chat", "other", NULL, "header", "urn:any", true },
+		{ "chat", "body", NULL, "other", NULL, false },
+		{ "chat", "event", "urn:e", "private", NS_CARBONS, false }, /* the first path decides, not the first child */
+		{ "headline", "event", "urn:e", "other", NULL, false },
+		{ "chat", "event", "urn:e", "no-store", NS_HINTS, false },
+	};
+	struct builder *b = builder_new();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct stanza *s;
+
+		builder_reset(b);
+		builder_open(b, "message", NULL);
+		builder_attr_text(b, "type", cases[i].type);
+		builder_leaf(b, cases[i].one, cases[i].one_ns, SPAN_LIT("x"));
+		builder_leaf(b, cases[i].two, cases[i].two_ns, SPAN_NONE);
+		builder_close(b);
+		s = builder_finish(b);
+		if (delivery_is_storable(s, paths, ARRAY_LEN(paths)) != cases[i].storable)
+			fail_msg("row %zu", i);
 		stanza_unref(s);
 	}
 	builder_free(b);
@@ -128,6 +164,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_cell_says_what_the_rfc_says),
 		cmocka_unit_test(only_what_can_be_read_later_is_storable),
+		cmocka_unit_test(paths_say_what_is_storable_instead),
 	};
 
 	return RUN(tests);
