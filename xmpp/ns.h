@@ -56,6 +56,7 @@
 #define NS_ADDRESS "http://jabber.org/protocol/address"
 #define NS_XRD "http://docs.oasis-open.org/ns/xri/xrd-1.0"
 #define NS_MUC_USER "http://jabber.org/protocol/muc#user"
+#define NS_OFFLINE "http://jabber.org/protocol/offline"
 #define NS_AMP "http://jabber.org/protocol/amp"
 #define NS_AMP_ERRORS "http://jabber.org/protocol/amp#errors"
 /* No URI, but shown by service discovery (XEP-0160). */

@@ -47,9 +47,10 @@ static bool answers(const struct store_request *r, enum store_op op, enum store_
 	return r->op == op && r->collection == c && span_is(owner, r->owner) && span_is(key, r->key ? r->key : "");
 }
 
-const struct store_request *passage_read(struct passage *p, enum store_op op, enum store_collection c, struct span owner,
-					 struct span key)
+static const struct store_request *read_some(struct passage *p, enum store_op op, enum store_collection c, struct span owner,
+					     struct span key, uint64_t rows, uint64_t bytes)
 {
+	struct store_request *r;
 	struct kept *k = p->user->kept;
 
 	if (!k)
@@ -59,8 +60,23 @@ const struct store_request *passage_read(struct passage *p, enum store_op op, en
 			return k->answers[i];
 	ASSERT(!k->is_asked && k->count < READS_MAX);
 	k->is_asked = true;
-	send(p, store_request_new(op, c, owner, key, NULL), &shard_read_kind);
+	r = store_request_new(op, c, owner, key, NULL);
+	r->limit = rows;
+	r->bytes = bytes;
+	send(p, r, &shard_read_kind);
 	return NULL;
+}
+
+const struct store_request *passage_read(struct passage *p, enum store_op op, enum store_collection c, struct span owner,
+					 struct span key)
+{
+	return read_some(p, op, c, owner, key, 0, 0);
+}
+
+const struct store_request *passage_read_log(struct passage *p, enum store_collection c, struct span owner, uint64_t rows,
+					     uint64_t bytes)
+{
+	return read_some(p, STORE_OP_LOG_READ, c, owner, SPAN_NONE, rows, bytes);
 }
 
 struct user *kept_user(struct store_request *r)

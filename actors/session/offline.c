@@ -225,7 +225,7 @@ static void start_again(struct passage *p)
 	LIST_EACH(it, &p->user->sessions) {
 		struct session *s = CONTAINER_OF(it, struct session, link);
 
-		if (s->takes_offline && session_is_available(p->users, s) && session_priority(p->users, s) >= 0) {
+		if (s->takes_offline && !s->looks_itself && session_is_available(p->users, s) && session_priority(p->users, s) >= 0) {
 			offline_begin(p, s);
 			return;
 		}
@@ -241,8 +241,7 @@ static bool has_our_delay(const struct stanza *s, const struct user *user)
 	return false;
 }
 
-/* The stored message with the stamp of XEP-0203; takes s. */
-static struct stanza *stamped(struct passage *p, struct stanza *s, uint64_t time_us)
+struct stanza *offline_stamped(struct passage *p, struct stanza *s, uint64_t time_us)
 {
 	struct builder *b = p->builder;
 	char stamp[DATETIME_MAX];
@@ -275,7 +274,7 @@ static void delete_row(struct passage *p, uint64_t seq)
 	outbox_store(p->out, p->server, NULL, r);
 }
 
-static struct stanza *parse_row(struct passage *p, const struct store_row *row, struct jid **from)
+struct stanza *offline_parse_row(struct passage *p, const struct store_row *row, struct jid **from)
 {
 	static const struct xml_limits no_limits;
 	struct stanza *s = NULL;
@@ -293,7 +292,7 @@ static struct stanza *parse_row(struct passage *p, const struct store_row *row, 
 static void give_row(struct passage *p, struct offline_flush *f, struct session *s, const struct store_row *row)
 {
 	struct jid *from;
-	struct stanza *stanza = parse_row(p, row, &from);
+	struct stanza *stanza = offline_parse_row(p, row, &from);
 	struct packet packet;
 
 	f->after = row->seq;
@@ -314,7 +313,7 @@ static void give_row(struct passage *p, struct offline_flush *f, struct session 
 		jid_unref(from);
 		return;
 	}
-	packet = packet_make(stamped(p, stanza, row->time_us), from, p->user->bare, PACKET_SERVER | PACKET_FROM_STORE);
+	packet = packet_make(offline_stamped(p, stanza, row->time_us), from, p->user->bare, PACKET_SERVER | PACKET_FROM_STORE);
 	jid_unref(from);
 	f->in_flight++;
 	outbox_deliver(p->out, s, &packet, row->seq);

@@ -18,6 +18,12 @@ enum xep_verdict offline_would_keep(struct passage *p);
 /* A store answer to that. */
 void offline_kept(struct passage *p, struct store_request *r);
 
+/* A kept message and its sender, the caller's; NULL, both: it is damaged. */
+struct store_row;
+struct stanza *offline_parse_row(struct passage *p, const struct store_row *row, struct jid **from);
+/* With the stamp of XEP-0203, if it has none of ours. Takes s. */
+struct stanza *offline_stamped(struct passage *p, struct stanza *s, uint64_t time_us);
+
 /* This session takes messages from now on. */
 void offline_begin(struct passage *p, struct session *s);
 void offline_page(struct passage *p, struct store_request *r);

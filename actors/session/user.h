@@ -35,6 +35,7 @@ struct session {
 	bool wants_version;       /* named a version when it asked (RFC 6121 2.6): pushes bear one */
 	bool is_announced;        /* sent its own initial presence */
 	bool saw_requests;        /* got the subscription requests that wait for an answer */
+	bool looks_itself;        /* looks at offline messages one by one (XEP-0013): is not given them */
 	bool takes_offline;       /* wants messages to the bare JID: sent presence with priority >= 0 */
 	bool carbons;             /* wants copies of its user's other messages: session_set_carbons */
 	bool is_busy;             /* show is away, xa or dnd */

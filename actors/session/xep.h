@@ -107,6 +107,9 @@ bool passage_knows_roster(struct passage *p);
  * seen. op: STORE_OP_GET, MAP_GET, MAP_ALL, LOG_READ, LOG_COUNT. */
 const struct store_request *passage_read(struct passage *p, enum store_op op, enum store_collection c, struct span owner,
 					 struct span key);
+/* The same for the first rows of a log: so many, and none beyond so many bytes. */
+const struct store_request *passage_read_log(struct passage *p, enum store_collection c, struct span owner, uint64_t rows,
+					     uint64_t bytes);
 /* A write because of the request in passing, a claimed one, which is answered when it is durable: see xep->written; with
  * resource-constraint when the store failed. Takes r. Always XEP_DONE. */
 enum xep_verdict passage_write(struct passage *p, struct store_request *r);

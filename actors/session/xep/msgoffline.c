@@ -25,7 +25,7 @@ static enum xep_verdict tap(struct passage *p)
 	if (p->packet.to || !s)
 		return XEP_PASS;
 	takes = stanza_type(p->packet.stanza) == STANZA_TYPE_NONE && session_priority(p->users, s) >= 0;
-	if (takes && !s->takes_offline)
+	if (takes && !s->takes_offline && !s->looks_itself)
 		offline_begin(p, s);
 	s->takes_offline = takes;
 	return XEP_PASS;
