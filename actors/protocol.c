@@ -1,10 +1,11 @@
-/* Message kinds and drop functions of the store, auth, cookie and watch actors: apart from the actors themselves, so that a
+/* Message kinds and drop functions of the store, auth, cookie, watch and expiry actors: apart from the actors themselves, so that a
  * sender links without its receiver. */
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
 #include "actors/account_watch.h"
 #include "actors/auth.h"
+#include "actors/expiry.h"
 #include "actors/packet.h"
 #include "actors/store.h"
 
@@ -12,6 +13,7 @@ MSG_DEFINE(STORE_PROTOCOL)
 MSG_DEFINE(AUTH_PROTOCOL)
 MSG_DEFINE(COOKIE_PROTOCOL)
 MSG_DEFINE(WATCH_PROTOCOL)
+MSG_DEFINE(EXPIRY_PROTOCOL)
 
 void store_request_drop(struct msg *m)
 {

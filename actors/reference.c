@@ -1,6 +1,7 @@
 #include "actors/reference.h"
 
 #include "actors/account_watch.h"
+#include "actors/expiry.h"
 #include "actors/admin/admin.h"
 #include "actors/auth.h"
 #include "actors/desk/inner.h"
@@ -29,6 +30,7 @@ void reference_print_messages(struct buf *out)
 		{ "Auth", "actors/auth.h", KINDS(AUTH_PROTOCOL) },
 		{ "Cookie cache", "actors/auth.h", KINDS(COOKIE_PROTOCOL) },
 		{ "Account watch", "actors/account_watch.h", KINDS(WATCH_PROTOCOL) },
+		{ "Expiry", "actors/expiry.h", KINDS(EXPIRY_PROTOCOL) },
 	};
 
 	buf_add_text(out, "# Actor messages\n\nPrinted by `switchboard --print-reference messages`; do not edit.\n");

@@ -44,6 +44,12 @@ static bool add_log_row(void *ctx, const struct store_log_row *row)
 	return !r->cut;
 }
 
+static bool add_owner(void *ctx, struct span owner)
+{
+	add_row(ctx, owner, SPAN_NONE, 0, 0);
+	return true;
+}
+
 static enum status execute(struct store *s, struct store_request *r)
 {
 	struct span owner = span_of(r->owner), key = span_of(r->key), value = buf_span(&r->value);
@@ -73,6 +79,8 @@ static enum status execute(struct store *s, struct store_request *r)
 		return store_log_delete_upto(s, r->collection, owner, r->seq);
 	case STORE_OP_LOG_DELETE_ONE:
 		return store_log_delete(s, r->collection, owner, r->seq);
+	case STORE_OP_OWNERS:
+		return store_owners(s, r->collection, key, r->limit, add_owner, r);
 	case STORE_OP_LOG_COUNT:
 		return store_log_count(s, r->collection, owner, &r->seq);
 	}

@@ -14,6 +14,7 @@ enum store_op {
 	STORE_OP_GET, STORE_OP_PUT, STORE_OP_DELETE,                             /* record */
 	STORE_OP_MAP_ALL, STORE_OP_MAP_GET, STORE_OP_MAP_PUT, STORE_OP_MAP_DELETE,                  /* map: owner -> key -> value */
 	STORE_OP_LOG_APPEND, STORE_OP_LOG_READ, STORE_OP_LOG_DELETE_UPTO, STORE_OP_LOG_DELETE_ONE, STORE_OP_LOG_COUNT,
+	STORE_OP_OWNERS, /* any shape: rows with the owners behind `key` in order, `limit` at most; `owner` is not looked at */
 };
 
 struct store_row {

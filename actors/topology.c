@@ -8,6 +8,7 @@
 
 #include "actors/account.h"
 #include "actors/account_watch.h"
+#include "actors/expiry.h"
 #include "actors/admin/admin.h"
 #include "actors/desk/desk.h"
 #include "actors/owners.h"
@@ -115,6 +116,8 @@ static char *spawn_all(struct server *s, struct store *writer, uint64_t removed)
 		s->admin = admin_spawn(s, s->conf->user_db_uri);
 	if (s->conf->account_watch)
 		account_watch_spawn(s, removed);
+	if (s->conf->expiry_interval)
+		expiry_spawn(s);
 	for (unsigned i = 0; i < s->workers && !error; i++)
 		s->edge[i] = edge_spawn(s, i, &error);
 	return error;

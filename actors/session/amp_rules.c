@@ -281,7 +281,7 @@ enum xep_verdict amp_rules_deliver(struct passage *p)
 	return met ? follow(p, met, v) : deliver_as(p, v);
 }
 
-bool amp_rules_expired(struct passage *p, struct stanza *message, struct jid *from)
+bool amp_rules_expired(struct passage *p, struct stanza *message, struct jid *from, bool given_out)
 {
 	struct amp_situation situation = { .fate = AMP_DIRECT, .now_us = outside_wall_us(), .is_late = true };
 	struct packet before = packet_take(&p->packet);
@@ -291,7 +291,7 @@ bool amp_rules_expired(struct passage *p, struct stanza *message, struct jid *fr
 
 	if (amp_rules_are_on(p->server->conf) && amp_read(message, &rules) == AMP_FINE)
 		met = amp_first_met(&rules, &situation);
-	if (met && met->action != AMP_DELIVER && met->action != AMP_STORE) {
+	if (met && met->action != AMP_DELIVER && met->action != AMP_STORE && (given_out || met->action != AMP_NOTIFY)) {
 		p->packet = packet_make(stanza_ref(message), from, p->user->bare, 0);
 		p->direction = INBOUND;
 		if (met->action != AMP_DROP)

@@ -12,6 +12,7 @@ enum xep_verdict amp_rules_check(struct passage *p);
 enum xep_verdict amp_rules_check_visitor(struct passage *p);
 /* Inbound: delivers the message, or does what a rule wants instead. XEP_PASS: to be kept. */
 enum xep_verdict amp_rules_deliver(struct passage *p);
-/* A message that was kept is about to be given out, or is looked at because its time may be over: true when it has expired and
- * is not to be given out. Its sender is told if the rule says so. */
-bool amp_rules_expired(struct passage *p, struct stanza *message, struct jid *from);
+/* A message that was kept is about to be given out, or is only looked at because its time may be over: true when it has expired
+ * and is not to be given out. Its sender is told if the rule says so; that a late message is given out all the same he hears
+ * when it is. */
+bool amp_rules_expired(struct passage *p, struct stanza *message, struct jid *from, bool given_out);

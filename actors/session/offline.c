@@ -265,7 +265,7 @@ struct stanza *offline_stamped(struct passage *p, struct stanza *s, uint64_t tim
 	return out;
 }
 
-static void delete_row(struct passage *p, uint64_t seq)
+void offline_delete_row(struct passage *p, uint64_t seq)
 {
 	struct store_request *r =
 		store_request_new(STORE_OP_LOG_DELETE_ONE, STORE_OFFLINE, jid_bare(p->user->bare), SPAN_NONE, NULL);
@@ -301,9 +301,9 @@ static void give_row(struct passage *p, struct offline_flush *f, struct session 
 			  (unsigned long long)row->seq);
 		return;
 	}
-	if (amp_rules_expired(p, stanza, from)) {
+	if (amp_rules_expired(p, stanza, from, true)) {
 		metric_inc(METRIC_offline_expired);
-		delete_row(p, row->seq);
+		offline_delete_row(p, row->seq);
 		stanza_unref(stanza);
 		jid_unref(from);
 		return;
@@ -318,7 +318,7 @@ static void give_row(struct passage *p, struct offline_flush *f, struct session 
 	f->in_flight++;
 	outbox_deliver(p->out, s, &packet, row->seq);
 	if (MUTANT(delete_offline_before_ack))
-		delete_row(p, row->seq);
+		offline_delete_row(p, row->seq);
 }
 
 /* After any step: the next page, or the end. */
@@ -368,7 +368,7 @@ void offline_written(struct passage *p, struct session *s, uint64_t receipt)
 	struct offline_flush *f = p->user->flush;
 
 	metric_inc(METRIC_offline_delivered);
-	delete_row(p, receipt);
+	offline_delete_row(p, receipt);
 	if (!f || f->session != s->handle)
 		return;
 	ASSERT(f->in_flight > 0);

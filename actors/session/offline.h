@@ -23,6 +23,7 @@ struct store_row;
 struct stanza *offline_parse_row(struct passage *p, const struct store_row *row, struct jid **from);
 /* With the stamp of XEP-0203, if it has none of ours. Takes s. */
 struct stanza *offline_stamped(struct passage *p, struct stanza *s, uint64_t time_us);
+void offline_delete_row(struct passage *p, uint64_t seq);
 
 /* This session takes messages from now on. */
 void offline_begin(struct passage *p, struct session *s);

@@ -33,6 +33,11 @@ void shard_contact_drop(struct msg *m)
 	free(c->group);
 }
 
+void shard_expire_drop(struct msg *m)
+{
+	jid_unref(((struct shard_expire *)(void *)m)->user);
+}
+
 void shard_removed_drop(struct msg *m)
 {
 	jid_unref(((struct shard_removed *)(void *)m)->account);

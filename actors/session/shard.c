@@ -16,6 +16,7 @@
 #include "actors/session/contacts.h"
 #include "actors/session/custody.h"
 #include "actors/session/desk_link.h"
+#include "actors/session/expire.h"
 #include "actors/session/kept.h"
 #include "actors/session/offline.h"
 #include "actors/session/pace.h"
@@ -479,6 +480,8 @@ static void on_shard_stored(struct shard *self, struct store_request *r)
 		custody_saved(&self->users, &self->out, r);
 	} else if (r->op == STORE_OP_LOG_APPEND) {
 		offline_kept(&p, r);
+	} else if (r->op == STORE_OP_LOG_READ && expire_is_page(r)) {
+		expire_page(&p, r);
 	} else if (r->op == STORE_OP_LOG_READ) {
 		offline_page(&p, r);
 	} else {
@@ -522,6 +525,15 @@ static void retry(void *ctx, struct span key UNUSED, void *value)
 	struct passage p = passage_of(self, value, NULL);
 
 	offline_retry(&p);
+}
+
+static void on_shard_expire(struct shard *self, struct shard_expire *m)
+{
+	struct user *user = users_get(&self->users, m->user);
+	struct passage p = passage_of(self, user, NULL);
+
+	expire_begin(&p);
+	settle(self, user);
 }
 
 static void on_shard_tick(struct shard *self, struct edge_signal *m UNUSED)

@@ -85,6 +85,12 @@ struct shard_ask { /* a question about sessions, or an order to end some; comes 
 	struct buf lines;      /* each ends with a line feed */
 };
 
+struct shard_expire { /* look for offline messages whose time is over */
+	struct msg m;
+	struct jid *user; /* bare, counted */
+};
+
+void shard_expire_drop(struct msg *m);
 void shard_bind_drop(struct msg *m);
 void shard_inbound_drop(struct msg *m);
 void packet_msg_drop(struct msg *m);
@@ -109,6 +115,7 @@ void shard_ask_drop(struct msg *m);
 	  "The desk changes a roster's visitor entry.") \
 	M(SHARD_REMOVED, shard_removed, shard_removed, shard_removed_drop, "An account was removed: its sessions end.") \
 	M(SHARD_ASK, shard_ask, shard_ask, shard_ask_drop, "An administrator asks about sessions, or ends some.") \
+	M(SHARD_EXPIRE, shard_expire, shard_expire, shard_expire_drop, "Look for offline messages of a user whose time is over.") \
 	M(SHARD_TICK, shard_tick, edge_signal, NULL, "Housekeeping; sent by the shard to itself.") \
 	M(SHARD_PACE, shard_pace, edge_signal, NULL, "Presence that waited for its turn may go on.") \
 	M(SHARD_SAVE, shard_save, edge_signal, NULL, "Messages no client has acknowledged are due to be stored.")

@@ -126,7 +126,9 @@ static void store_receive(void *state, struct msg *m)
 	struct world *w = state;
 	struct store_request *r = (struct store_request *)(void *)m;
 
-	if (m->kind != &store_request_kind) {
+	if (m->kind == &expiry_stored_kind) {
+		actor_forward(w->expiry, m);
+	} else if (m->kind != &store_request_kind) {
 		struct jid *owner = jid_parse(span_of(r->owner));
 
 		actor_forward(server_shard(&w->server, owner), m);

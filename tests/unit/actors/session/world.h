@@ -5,6 +5,7 @@
 #include "tests/support/check.h"
 
 #include "actors/desk/desk.h"
+#include "actors/expiry.h"
 #include "actors/extension/extension.h"
 #include "runtime/metric.h"
 #include "xmpp/parser.h"
@@ -39,6 +40,7 @@ struct world {
 	struct extensions *extensions; /* those conf names; NULL = none */
 	struct store *reader; /* a handle of the test's own */
 	actor_id real_store;
+	actor_id expiry; /* of a test that has one */
 	enum status store_answer; /* not OK: the store answers this and does nothing */
 	bool store_stalls;        /* requests wait until world_release_store */
 	struct msg *stalled[64];
