@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "actors/account.h"
+#include "actors/hosts.h"
 #include "actors/server.h"
 
 #define PASSWORD_LINE_MAX 4096
@@ -207,7 +208,10 @@ int account_command(const struct config *conf, int argc, char **argv)
 		free(error);
 		return code;
 	}
-	code = run(&c, argv[0], argc > 1 ? argv[1] : NULL);
+	if (hosts_restore(c.store, conf) == STATUS_OK) /* domains added while a server ran */
+		code = run(&c, argv[0], argc > 1 ? argv[1] : NULL);
+	else
+		code = refuse("store", "the domains in it cannot be read");
 	jid_unref(c.user);
 	store_close(c.store);
 	return code;

@@ -31,6 +31,8 @@ static struct sandbox *plan(const struct config *conf, const char *const *files,
 		sandbox_may_read_beside(s, files[i]);
 	for (size_t i = 0; i < conf->certs_location.count; i++)
 		sandbox_may_read_links(s, conf->certs_location.items[i]);
+	if (conf->plugins[CONFIG_PLUGIN_commands] && conf->certs_location.count)
+		sandbox_may_write(s, conf->certs_location.items[0]); /* of domains added later */
 	for (size_t i = 0; i < conf->sandbox_read.count; i++)
 		sandbox_may_read(s, conf->sandbox_read.items[i]);
 	allow_store(s, conf->user_db_uri);

@@ -11,6 +11,7 @@
 #include "actors/expiry.h"
 #include "actors/admin/admin.h"
 #include "actors/desk/desk.h"
+#include "actors/hosts.h"
 #include "actors/owners.h"
 #include "actors/recovery.h"
 #include "actors/session/caps.h"
@@ -40,18 +41,31 @@ static void set_sizes(struct server *s)
 	ASSERT(s->workers <= SERVER_WORKERS_MAX && s->shards <= SERVER_WORKERS_MAX);
 }
 
+struct names {
+	const char **items;
+	size_t count;
+};
+
+static void add_name(void *ctx, const struct config_vhost *v)
+{
+	struct names *n = ctx;
+
+	n->items = xrealloc(n->items, (n->count + 1) * sizeof(*n->items));
+	n->items[n->count++] = v->name;
+}
+
 static char *open_certificates(struct server *s)
 {
 	const struct config *conf = s->conf;
-	const char **names = xcalloc(conf->vhost_count, sizeof(*names));
-	struct tls_names hosts = { names, conf->vhost_count };
+	struct names names = { 0 };
+	struct tls_names hosts;
 	char *error = NULL;
 
-	for (size_t i = 0; i < conf->vhost_count; i++)
-		names[i] = conf->vhosts[i].name;
+	config_each_vhost(conf, add_name, &names);
+	hosts = (struct tls_names){ names.items, names.count };
 	s->tls = tls_store_open((const char *const *)conf->certs_location.items, conf->certs_location.count,
 				conf->cert_default, &hosts, &error);
-	free(names);
+	free(names.items);
 	return s->tls ? NULL : error;
 }
 
@@ -91,6 +105,9 @@ static char *open_store(struct server *s, struct store **writer, uint64_t *remov
 	st = owners_read(owners, *writer, STORE_PRIVACY);
 	if (st != STATUS_OK)
 		return problem("store: cannot read who has privacy lists", status_text(st));
+	st = hosts_restore(*writer, s->conf);
+	if (st != STATUS_OK)
+		return problem("store: cannot read the domains that were added", status_text(st));
 	return recover(*writer);
 }
 

@@ -173,8 +173,9 @@ void config_each_vhost(const struct config *c, config_vhost_f *visit, void *ctx)
 /* Serves a domain, in place of what was served under its name; takes v. Drops one; false: it was not there. Both by one thread at a
  * time: before the actors start, then by the actor that owns the domains. */
 void config_serve(const struct config *c, struct config_vhost *v);
-bool config_unserve(const struct config *c, struct span domain);
-bool config_vhost_is_of_file(const struct config *c, struct span domain); /* named in --virt-hosts */
+bool config_unserve(const struct config *c, struct span domain); /* one of --virt-hosts is again as it stands there */
+bool config_was_served(const struct config *c, struct span domain); /* at any time since the start; the thread that serves */
+const struct config_vhost *config_vhost_of_file(const struct config *c, struct span domain); /* as in --virt-hosts, or NULL */
 
 /* A domain with its flags as in --virt-hosts; what it does not say is as in the global settings. NULL when a problem is fatal. */
 struct config_vhost *config_vhost_parse(const struct config *c, const char *item, struct config_problems *problems);

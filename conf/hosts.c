@@ -109,7 +109,7 @@ bool config_unserve(const struct config *c, struct span domain)
 
 	if (!e || !e->now)
 		return false;
-	order_store_ptr(&e->now, NULL);
+	order_store_ptr(&e->now, (struct config_vhost *)(uintptr_t)config_vhost_of_file(c, domain));
 	return true;
 }
 
@@ -130,10 +130,15 @@ void config_each_vhost(const struct config *c, config_vhost_f *visit, void *ctx)
 	}
 }
 
-bool config_vhost_is_of_file(const struct config *c, struct span domain)
+const struct config_vhost *config_vhost_of_file(const struct config *c, struct span domain)
 {
 	for (size_t i = 0; i < c->vhost_count; i++)
 		if (span_is(domain, c->vhosts[i].name))
-			return true;
-	return false;
+			return &c->vhosts[i];
+	return NULL;
+}
+
+bool config_was_served(const struct config *c, struct span domain)
+{
+	return find(c->hosts, domain) != NULL;
 }

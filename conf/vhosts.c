@@ -291,7 +291,7 @@ static void add(struct loading *l, char *item, const struct config_raw *where)
 
 	if (!read_vhost(l, item, &fresh, where))
 		return;
-	again = config_vhost_is_of_file(c, span_of(fresh.name));
+	again = config_vhost_of_file(c, span_of(fresh.name)) != NULL;
 	if (again) {
 		loading_problem(l, CONFIG_WARNING, where, "domain %s is named twice; the first one counts", fresh.name);
 		vhosts_fini(&fresh);

@@ -17,4 +17,5 @@ struct admin_deadline { /* an answer to a command is due, complete or not */
 	M(ADMIN_DEADLINE, admin_deadline, admin_deadline, NULL, "Time for the shards' answers is over.")
 MSG_DECLARE(admin, ADMIN_PROTOCOL)
 
+/* The only one that changes the domains served (conf/hosts.c) while the server runs. */
 actor_id admin_spawn(const struct server *server, const char *store_uri);

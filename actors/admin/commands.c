@@ -27,6 +27,14 @@ static const struct form_field fields_announce[] = {
 	{ .var = "announcement", .label = "Announcement", .type = FORM_TEXT_MULTI, .required = true },
 };
 
+#define DOMAIN_FIELD { .var = "domain", .label = "Domain", .type = FORM_TEXT_SINGLE, .required = true }
+static const struct form_field fields_domain[] = { DOMAIN_FIELD };
+static const struct form_field fields_certificate[] = {
+	DOMAIN_FIELD, { .var = "certificate", .label = "Certificate chain and key, PEM", .type = FORM_TEXT_MULTI, .required = true },
+};
+
+#define FIELDS_domain fields_domain, ARRAY_LEN(fields_domain), false
+#define FIELDS_certificate fields_certificate, ARRAY_LEN(fields_certificate), false
 #define FIELDS_add_user fields_add_user, ARRAY_LEN(fields_add_user), false
 #define FIELDS_password fields_password, ARRAY_LEN(fields_password), false
 #define FIELDS_account fields_account, ARRAY_LEN(fields_account), false

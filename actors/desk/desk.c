@@ -259,6 +259,13 @@ static void on_desk_undelivered(struct desk *self, struct packet_msg *m)
 	ticker_arm(&self->ticker);
 }
 
+/* Of a domain removed in another run the conversations are still in the store; what this run knows of one is known. */
+static void on_desk_domain(struct desk *self, struct desk_domain *m)
+{
+	remember_load(self, jid_domain(m->domain));
+	left_load(self, jid_domain(m->domain));
+}
+
 static void on_desk_handled(struct desk *self, struct desk_handled *m)
 {
 	traffic_arrived(self, m);
@@ -304,6 +311,12 @@ MSG_RECEIVE(desk, struct desk, DESK_PROTOCOL)
 
 /* --- life --- */
 
+static void load_domain(void *desk, const struct config_vhost *v)
+{
+	remember_load(desk, span_of(v->name));
+	left_load(desk, span_of(v->name));
+}
+
 static void desk_start(void *state, actor_id id)
 {
 	struct desk *self = state;
@@ -312,8 +325,7 @@ static void desk_start(void *state, actor_id id)
 	ticker_init(&self->ticker, &desk_tick_kind);
 	self->available = notice_presence(self->builder, true);
 	self->unavailable = notice_presence(self->builder, false);
-	remember_load(self);
-	left_load(self);
+	config_each_vhost(self->server->conf, load_domain, self);
 }
 
 static void free_conversation(void *opaque, struct span key, void *value)

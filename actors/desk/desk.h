@@ -39,6 +39,12 @@ struct desk_handled { /* what the desk gave to an owner, by the number of the ha
 	uint64_t number;
 };
 
+struct desk_domain { /* served for the first time in this run: what is kept of its conversations is read */
+	struct msg m;
+	struct jid *domain; /* counted */
+};
+
+void desk_domain_drop(struct msg *m);
 void desk_visitor_drop(struct msg *m);
 void desk_handled_drop(struct msg *m);
 void pool_presence_drop(struct msg *m);
@@ -51,6 +57,7 @@ void pool_presence_drop(struct msg *m);
 	M(DESK_ROSTER_GET, desk_roster_get, packet_msg, packet_msg_drop, "A visitor asks for its roster: assign.") \
 	M(DESK_UNDELIVERED, desk_undelivered, packet_msg, packet_msg_drop, \
 	  "A visitor's message could not be given to the owner it was sent to.") \
+	M(DESK_DOMAIN, desk_domain, desk_domain, desk_domain_drop, "A domain was added while the server runs.") \
 	M(DESK_HANDLED, desk_handled, desk_handled, desk_handled_drop, \
 	  "A client of the owner has acknowledged a visitor's message.")
 #define POOL_OUTER_ROWS(M) \

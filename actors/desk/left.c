@@ -150,12 +150,9 @@ static void read_from(struct desk *self, struct span domain, uint64_t after, uin
 		actor_send(self->server->store, &r);
 }
 
-void left_load(struct desk *self)
+void left_load(struct desk *self, struct span domain)
 {
-	const struct config *conf = self->server->conf;
-
-	for (size_t i = 0; i < conf->vhost_count; i++)
-		read_from(self, span_of(conf->vhosts[i].name), 0, 0);
+	read_from(self, domain, 0, 0);
 }
 
 static void load_row(struct desk *self, struct xml_pool *pool, const struct store_row *row)

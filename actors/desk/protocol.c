@@ -47,6 +47,11 @@ void desk_agent_drop(struct msg *m)
 	jid_unref(a->best);
 }
 
+void desk_domain_drop(struct msg *m)
+{
+	jid_unref(((struct desk_domain *)(void *)m)->domain);
+}
+
 const char *desk_reason_text(enum desk_reason r)
 {
 	static const char *const texts[] = {

@@ -55,15 +55,11 @@ static struct store_request *read_all(struct span domain)
 	return store_request_new(STORE_OP_MAP_ALL, STORE_DESK_CONVERSATION, domain, SPAN_NONE, &desk_stored_kind);
 }
 
-void remember_load(struct desk *self)
+void remember_load(struct desk *self, struct span domain)
 {
-	const struct config *conf = self->server->conf;
+	struct store_request *r = read_all(domain);
 
-	for (size_t i = 0; i < conf->vhost_count; i++) {
-		struct store_request *r = read_all(span_of(conf->vhosts[i].name));
-
-		actor_send(self->server->store, &r);
-	}
+	actor_send(self->server->store, &r);
 }
 
 struct memory {

@@ -100,7 +100,7 @@ void traffic_show_words(struct desk *self, struct conversation *c); /* all unsee
 void traffic_settle_claims(struct desk *self, struct conversation *c, const struct jid *full);
 
 /* --- remember.c --- */
-void remember_load(struct desk *self); /* at start, before left_load */
+void remember_load(struct desk *self, struct span domain); /* at start, or when it is served anew; before left_load */
 void remember_on_read(struct desk *self, struct store_request *r);
 void remember_state(struct desk *self, struct conversation *c); /* it has another owner, or none */
 void remember_not(struct desk *self, struct conversation *c);   /* it ends */
@@ -109,7 +109,7 @@ bool remember_waits(struct desk *self, struct conversation *c);
 void remember_seat_came(struct desk *self, struct agent *seat);
 
 /* --- left.c --- */
-void left_load(struct desk *self); /* at start */
+void left_load(struct desk *self, struct span domain); /* the same */
 void left_save(struct desk *self, struct conversation *c); /* words that are in memory alone */
 void left_settle(struct desk *self, struct conversation *c); /* rows of words that are with the owner's client go */
 void left_tell(struct desk *self, struct conversation *c); /* the visitor, once, when all words are safe */

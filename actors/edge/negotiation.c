@@ -56,7 +56,7 @@ static enum stream_error check_host(struct stream *s, struct span to)
 		vhost = config_vhost(s->edge->conf, jid_domain(domain));
 	jid_unref(domain);
 	/* An identity never moves to another host (V38). */
-	if (!vhost || (s->vhost && s->vhost != vhost))
+	if (!vhost || (s->vhost && strcmp(s->vhost->name, vhost->name) != 0))
 		return STREAM_ERROR_HOST_UNKNOWN;
 	if (!port_allowed(vhost, s->listener->port))
 		return STREAM_ERROR_POLICY_VIOLATION;

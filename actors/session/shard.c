@@ -316,6 +316,12 @@ static void on_shard_bind(struct shard *self, struct shard_bind *m)
 		if (user->roster == FACT_UNKNOWN)
 			contacts_begin(user);
 	}
+	if (!server_is_local(self->server, jid_domain(user->bare))) { /* removed while its client was logging in */
+		jid_unref(full);
+		answer_bind(self, m, NULL, STANZA_ERROR_SERVICE_UNAVAILABLE);
+		settle(self, user);
+		return;
+	}
 	if (!old && !make_room(self, user)) {
 		jid_unref(full);
 		answer_bind(self, m, NULL, STANZA_ERROR_RESOURCE_CONSTRAINT);

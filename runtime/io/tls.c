@@ -29,7 +29,9 @@ struct tls_set {
 };
 
 struct tls_store {
-	pthread_mutex_t lock; /* guards the pointer and the taking of a reference */
+	pthread_mutex_t lock;   /* guards the pointer and the taking of a reference */
+	pthread_mutex_t change; /* one change of hosts or set at a time; guards hosts and making */
+	const char *making;     /* the one host whose file may be made; NULL: at start all, later none */
 	struct tls_set *set;
 	char **directories, **hosts; /* copies; hosts[0] is the default's name */
 	size_t directory_count, host_count;
@@ -268,7 +270,7 @@ static SSL_CTX *add_missing(const struct tls_store *s, struct tls_set *set, cons
 	if (ctx)
 		return ctx;
 	path = path_in(s->directories[0], host);
-	*error = s->set ? tls_problem(path, strerror(ENOENT)) : tls_make(s->directories[0], path, host);
+	*error = s->set && !(s->making && strcmp(s->making, host) == 0) ? tls_problem(path, strerror(ENOENT)) : tls_make(s->directories[0], path, host);
 	if (!*error)
 		ctx = add_file(set, path, host, error);
 	free(path);
@@ -346,6 +348,7 @@ static struct tls_store *new_store(const char *const *directories, size_t count,
 	struct tls_store *s = xcalloc(1, sizeof(*s));
 
 	pthread_mutex_init(&s->lock, NULL);
+	pthread_mutex_init(&s->change, NULL);
 	s->tickets = tls_tickets_new();
 	s->directories = copy_texts(directories, count);
 	s->directory_count = count;
@@ -413,7 +416,8 @@ const char *tls_store_look(const char *const *directories, size_t count, const c
 	return given;
 }
 
-bool tls_store_reload(struct tls_store *s, char **error)
+/* With `change` held. */
+static bool read_again(struct tls_store *s, char **error)
 {
 	struct tls_set *fresh, *old;
 
@@ -431,8 +435,10 @@ bool tls_store_reload(struct tls_store *s, char **error)
 
 void tls_store_remind(struct tls_store *s)
 {
-	struct tls_set *set = s->set; /* only this thread swaps it */
+	struct tls_set *set;
 
+	pthread_mutex_lock(&s->change);
+	set = s->set;
 	for (size_t i = 0; i < set->count; i++) {
 		unsigned stage = tls_context_stage(set->contexts[i]);
 
@@ -440,6 +446,110 @@ void tls_store_remind(struct tls_store *s)
 			tls_context_remark(set->paths[i], set->contexts[i], set->report, set->report_ctx);
 		set->stages[i] = stage;
 	}
+	pthread_mutex_unlock(&s->change);
+}
+
+bool tls_store_reload(struct tls_store *s, char **error)
+{
+	bool ok;
+
+	pthread_mutex_lock(&s->change);
+	ok = read_again(s, error);
+	pthread_mutex_unlock(&s->change);
+	return ok;
+}
+
+/* --- while the server runs --- */
+
+/* hosts[0] is the default's and never counts. */
+static size_t place_of(const struct tls_store *s, const char *host)
+{
+	for (size_t i = 1; i < s->host_count; i++)
+		if (strcmp(s->hosts[i], host) == 0)
+			return i;
+	return 0;
+}
+
+static void forget_host(struct tls_store *s, size_t i)
+{
+	free(s->hosts[i]);
+	memmove(&s->hosts[i], &s->hosts[i + 1], (--s->host_count - i) * sizeof(*s->hosts));
+}
+
+bool tls_store_add(struct tls_store *s, const char *host, char **error)
+{
+	bool ok;
+
+	*error = refuse_name(host);
+	if (*error)
+		return false;
+	pthread_mutex_lock(&s->change);
+	if (!place_of(s, host) && strcmp(host, s->hosts[0]) != 0) {
+		s->hosts = xrealloc(s->hosts, (s->host_count + 1) * sizeof(*s->hosts));
+		s->hosts[s->host_count++] = xstrdup(host);
+	}
+	s->making = host;
+	ok = read_again(s, error);
+	s->making = NULL;
+	if (!ok && place_of(s, host))
+		forget_host(s, place_of(s, host));
+	pthread_mutex_unlock(&s->change);
+	return ok;
+}
+
+/* NULL, or what is wrong. The file is tried before it takes the old one's place. */
+static char *put_pem(const char *path, const char *host, struct span pem)
+{
+	struct buf name = BUF_INIT;
+	char *fresh, *problem = NULL;
+	SSL_CTX *ctx;
+	int fd;
+
+	buf_addf(&name, "%s.XXXXXX", path);
+	fresh = buf_take_text(&name);
+	fd = mkstemp(fresh); /* mode 0600 */
+	if (fd < 0 || write(fd, pem.p, pem.n) != (ssize_t)pem.n || fsync(fd) != 0)
+		problem = tls_problem(fresh, strerror(errno));
+	if (fd >= 0 && close(fd) != 0 && !problem)
+		problem = tls_problem(fresh, strerror(errno));
+	ctx = problem ? NULL : tls_context_read(fresh, host, &problem);
+	SSL_CTX_free(ctx);
+	if (!problem && rename(fresh, path) != 0)
+		problem = tls_problem(path, strerror(errno));
+	if (problem && fd >= 0)
+		unlink(fresh);
+	free(fresh);
+	return problem;
+}
+
+bool tls_store_install(struct tls_store *s, const char *host, struct span pem, char **error)
+{
+	char *path;
+	bool ok;
+
+	*error = refuse_name(host);
+	if (*error)
+		return false;
+	pthread_mutex_lock(&s->change);
+	path = path_in(s->directories[0], host);
+	*error = put_pem(path, host, pem);
+	ok = !*error && read_again(s, error);
+	free(path);
+	pthread_mutex_unlock(&s->change);
+	return ok;
+}
+
+void tls_store_drop(struct tls_store *s, const char *host)
+{
+	char *error = NULL;
+
+	pthread_mutex_lock(&s->change);
+	if (place_of(s, host))
+		forget_host(s, place_of(s, host));
+	if (!read_again(s, &error))
+		LOG_WARNING("tls", "certificates not read again, the old ones stay: %s", error);
+	free(error);
+	pthread_mutex_unlock(&s->change);
 }
 
 void tls_store_free(struct tls_store *s)
@@ -455,5 +565,6 @@ void tls_store_free(struct tls_store *s)
 	free(s->directories);
 	free(s->hosts);
 	pthread_mutex_destroy(&s->lock);
+	pthread_mutex_destroy(&s->change);
 	free(s);
 }

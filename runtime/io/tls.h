@@ -28,8 +28,15 @@ const char *tls_store_look(const char *const *directories, size_t count, const c
 /* Reads all files again, all must be there; on failure the old contexts stay and *error says why. Any thread. */
 bool tls_store_reload(struct tls_store *s, char **error);
 /* Logs each certificate that has come nearer to its end (30, 7, 1 days, the end itself) since that was last said of it, now or
- * when it was read. The thread that reloads. */
+ * when it was read. Any thread. */
 void tls_store_remind(struct tls_store *s);
+/* While the server runs; what is asked for here is not in the directories yet. One more host, for which a file is made when none covers
+ * it. A certificate chain with its key, as PEM, for a host, in place of what was there: it must fit together. A host no longer served: its
+ * file stays, but need not be there at a reload any more. On failure what was in force stays and *error says why. Any thread; the files
+ * are read again. */
+bool tls_store_add(struct tls_store *s, const char *host, char **error);
+bool tls_store_install(struct tls_store *s, const char *host, struct span pem, char **error);
+void tls_store_drop(struct tls_store *s, const char *host);
 void tls_store_free(struct tls_store *s);
 
 /* Channel bindings of an established connection live in runtime/io/conn.h. */

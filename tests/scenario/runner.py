@@ -173,6 +173,7 @@ class Play:
 
     def do_connect(self, name, transport, jid=None, password=None, resource=None):
         client = self.new(transport)
+        client.domain = jid.split("@")[1] if jid else client.domain
         failure = client.log_in(jid.split("@")[0] if jid else None, password, resource)
         if failure:
             raise Mismatch("login refused: " + failure)

@@ -215,7 +215,7 @@ class Tcp(Client):
     def open(self, to=None):
         self.parser = None
         self.raw("<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='%s' to='%s' version='1.0'>"
-                 % (STREAM, to or self.server.domain))
+                 % (STREAM, to or self.domain))
         self.listen()
 
     def listen(self):

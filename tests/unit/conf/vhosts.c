@@ -245,8 +245,12 @@ static void domains_come_and_go_and_what_was_held_stays(void **state)
 	assert_string_equal(held->name, "c.example");
 	config_serve(c, parse(c, "c.example"));
 	assert_non_null(config_vhost(c, SPAN_LIT("c.example")));
-	assert_false(config_vhost_is_of_file(c, SPAN_LIT("c.example")));
-	assert_true(config_vhost_is_of_file(c, SPAN_LIT("b.example")));
+	assert_null(config_vhost_of_file(c, SPAN_LIT("c.example")));
+	/* one of the file can be changed, and goes back to what stands there */
+	config_serve(c, parse(c, "b.example:max-users=9"));
+	assert_int_equal(config_vhost(c, SPAN_LIT("b.example"))->max_users, 9);
+	assert_true(config_unserve(c, SPAN_LIT("b.example")));
+	assert_ptr_equal(config_vhost(c, SPAN_LIT("b.example")), config_vhost_of_file(c, SPAN_LIT("b.example")));
 	config_free(c);
 }
 

@@ -471,6 +471,112 @@ static void an_announcement_reaches_those_who_are_there(void **state)
 	world_free(w);
 }
 
+/* --- domains --- */
+
+#define HOST(node, fields) COMMAND("vhost-man@localhost", node, "", SUBMIT(fields))
+
+static bool count_pair(void *ctx, struct span key, struct span value)
+{
+	(void)key;
+	(void)value;
+	++*(unsigned *)ctx;
+	return true;
+}
+static unsigned kept_domains(struct world *w)
+{
+	unsigned n = 0;
+
+	assert_int_equal(store_map_each(w->reader, STORE_VHOST, SPAN_LIT("vhost-manager"), count_pair, &n), STATUS_OK);
+	return n;
+}
+
+static void a_domain_is_added_changed_and_removed(void **state)
+{
+	struct world *w = world_new(ADMINS);
+	unsigned a = client_online(w, "alice@localhost", "a"), n;
+	const struct config_vhost *v;
+	char id[64], xml[512];
+	const char *log;
+
+	(void)state;
+	assert_has(ask(w, a, COMMAND("new.example", NODE "get-online-users-num", "", "")), "<remote-server-not-found ");
+	log = ask(w, a, COMMAND("vhost-man@localhost", "comp-repo-item-add", "", ""));
+	assert_has(log, "<field var='domain' type='text-single' label='Domain'><required/></field>");
+	assert_has(log, "<field var='anon' type='boolean' label='Anonymous logins'>");
+	assert_has(ask(w, a, HOST("comp-repo-item-add", FIELD("domain", "New.Example") FIELD("anon", "false") FIELD("max-users", "3"))),
+		   "status='completed'><note type='info'>Domain added</note>");
+	v = config_vhost(w->conf, SPAN_LIT("new.example"));
+	assert_non_null(v);
+	assert_false(v->anonymous);
+	assert_int_equal(v->max_users, 3);
+	assert_int_equal(kept_domains(w), 1);
+	assert_has(ask(w, a, HOST("comp-repo-item-add", FIELD("domain", "new.example"))), "<conflict ");
+	assert_has(ask(w, a, RUN_ONCE("add-user", FIELD("accountjid", "kim@new.example") FIELD("password", "one"))), "account made");
+	n = client_online(w, "kim@new.example", "k");
+
+	log = ask(w, a, HOST("comp-repo-item-update", FIELD("domain", "new.example")));
+	read_id(log, id);
+	assert_has(log, "<field var='max-users' type='text-single' label='Accounts at most'>");
+	assert_has(log, "<value>3</value>");
+	(void)snprintf(xml, sizeof(xml), COMMAND("vhost-man@localhost", "comp-repo-item-update", "sessionid='%s'", SUBMIT(FIELD("max-users", "9"))), id);
+	assert_has(ask(w, a, xml), "Domain changed");
+	assert_int_equal(config_vhost(w->conf, SPAN_LIT("new.example"))->max_users, 9);
+	assert_false(config_vhost(w->conf, SPAN_LIT("new.example"))->anonymous); /* what is not said stays */
+	assert_int_equal(v->max_users, 3);                                      /* for who holds it */
+
+	assert_has(ask(w, a, HOST("comp-repo-item-remove", FIELD("domain", "new.example"))), "Domain removed; sessions ended: 1");
+	assert_has(client_log(w, n), "CLOSE host-gone");
+	assert_null(config_vhost(w->conf, SPAN_LIT("new.example")));
+	assert_int_equal(kept_domains(w), 0);
+	assert_true(has_account(w, "kim@new.example")); /* its store stays */
+	n = client_new(w, "kim@new.example", "late");   /* checked before, bound after */
+	assert_null(w->clients[n].full);
+	assert_has(ask(w, a, HOST("comp-repo-item-remove", FIELD("domain", "new.example"))), "<item-not-found ");
+	world_free(w);
+}
+
+static void what_is_no_domain_is_not_added(void **state)
+{
+	static const struct {
+		const char *fields, *answer;
+	} rows[] = {
+		{ "", "domain is required" },
+		{ FIELD("domain", "x@y"), "domain is required" },
+		{ FIELD("domain", "new.example") FIELD("max-users", "many"), "is no number" },
+		{ FIELD("domain", "new.example") FIELD("durability", "D1:anon"), "no colon, comma or line break" },
+		{ FIELD("domain", "new.example") FIELD("admins", "nobody"), "is no address" },
+		{ FIELD("domain", "one.example"), "Domain added" },
+		{ FIELD("domain", "two.example"), "<resource-constraint " },
+	};
+	struct world *w = world_new(ADMINS "vhost-man/max-domains[I]=2\n");
+	unsigned a = client_online(w, "alice@localhost", "a"), r = client_online(w, "romeo@localhost", "r");
+	char xml[512];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		(void)snprintf(xml, sizeof(xml), HOST("comp-repo-item-add", "%s"), rows[i].fields);
+		assert_has(ask(w, a, xml), rows[i].answer);
+	}
+	assert_has(ask(w, r, HOST("comp-repo-item-add", FIELD("domain", "x.example"))), "<forbidden ");
+	assert_has(ask(w, a, HOST("ssl-certificate-add", FIELD("domain", "one.example") FIELD("certificate", "x"))), "No port of this server speaks TLS");
+	world_free(w);
+}
+
+static void a_domain_of_the_file_goes_back_to_it(void **state)
+{
+	struct world *w = world_new(ADMINS "--virt-hosts=localhost:max-users=20\n");
+	unsigned a = client_online(w, "alice@localhost", "a");
+
+	(void)state;
+	assert_has(ask(w, a, HOST("comp-repo-item-remove", FIELD("domain", "localhost"))), "<not-allowed ");
+	assert_has(ask(w, a, HOST("comp-repo-item-update", FIELD("domain", "localhost") FIELD("max-users", "30"))), "Domain changed");
+	assert_int_equal(config_vhost(w->conf, SPAN_LIT("localhost"))->max_users, 30);
+	assert_has(ask(w, a, HOST("comp-repo-item-remove", FIELD("domain", "localhost"))), "again as in --virt-hosts");
+	assert_int_equal(config_vhost(w->conf, SPAN_LIT("localhost"))->max_users, 20);
+	assert_has(ask(w, a, COMMAND("localhost", NODE "get-online-users-num", "", "")), "<value>1</value>"); /* nobody was thrown out */
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -493,6 +599,9 @@ int main(void)
 		cmocka_unit_test(sessions_of_an_account_are_ended_all_or_one),
 		cmocka_unit_test(a_seat_that_is_logged_out_is_let_go),
 		cmocka_unit_test(an_announcement_reaches_those_who_are_there),
+		cmocka_unit_test(a_domain_is_added_changed_and_removed),
+		cmocka_unit_test(what_is_no_domain_is_not_added),
+		cmocka_unit_test(a_domain_of_the_file_goes_back_to_it),
 	};
 
 	return RUN(tests);
