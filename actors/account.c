@@ -198,7 +198,7 @@ enum account_refusal account_may_add(struct store *s, const struct config *conf,
 		return ACCOUNT_NOT_SERVED;
 	if (span_is(jid_local(user), conf->desk_name)) /* also with no desk yet: it would be cut off the day there is one */
 		return ACCOUNT_DESK;
-	if (span_is(jid_local(user), "sess-man") || span_is(jid_local(user), "vhost-man"))
+	if (span_is(jid_local(user), SERVER_SESS_MAN) || span_is(jid_local(user), SERVER_VHOST_MAN))
 		return ACCOUNT_COMPONENT;
 	return refusal_of(check_new(s, user, host->max_users));
 }

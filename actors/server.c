@@ -93,6 +93,11 @@ actor_id server_component(const struct server *s, const struct jid *j)
 	return ACTOR_NONE;
 }
 
+bool server_is_reserved(const struct server *s, struct span local)
+{
+	return span_is(local, s->conf->desk_name) || span_is(local, SERVER_SESS_MAN) || span_is(local, SERVER_VHOST_MAN);
+}
+
 static void send_packet(actor_id to, const struct msg_kind *kind, struct packet *p)
 {
 	struct packet_msg *m = (struct packet_msg *)(void *)msg_new(kind);

@@ -57,6 +57,12 @@ enum client_class server_class(const struct server *s, const struct jid *j);
 /* The desk's own address in this tenant (virtual host): desk@domain. */
 bool server_is_desk(const struct server *s, const struct jid *j);
 
+/* Names no account may have: the desk's, also with no desk yet, since the account would be cut off the day there is one, and those
+ * that commands are sent to. */
+#define SERVER_SESS_MAN "sess-man"
+#define SERVER_VHOST_MAN "vhost-man"
+bool server_is_reserved(const struct server *s, struct span local);
+
 /* Local part of an anonymous visitor: "v-" and 20 characters a-z2-7, so that it is recognised everywhere. */
 #define VISITOR_LOCAL_PREFIX "v-"
 bool server_is_anonymous_local(struct span local);

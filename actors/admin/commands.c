@@ -52,7 +52,7 @@ const struct command commands[COMMAND_COUNT] = {
 
 /* --- what there is --- */
 
-static const char *const parts[COMMAND_PARTS] = { "sess-man", "vhost-man" };
+static const char *const parts[COMMAND_PARTS] = { SERVER_SESS_MAN, SERVER_VHOST_MAN };
 
 const struct command *command_find(struct span node)
 {
@@ -132,6 +132,45 @@ enum command_reach command_reach(const struct server *s, const struct command *c
 	if (c->who == COMMAND_TRUSTED && names(&v->trusted_jids, jid_bare(asker)))
 		return COMMAND_IN_DOMAIN;
 	return span_eq(domain, jid_domain(asker)) && acl_lets_in(s, c, asker) ? COMMAND_IN_DOMAIN : COMMAND_NOWHERE;
+}
+
+struct naming {
+	struct span bare;
+	bool found;
+};
+
+static void look_into(void *ctx, const struct config_vhost *v)
+{
+	struct naming *n = ctx;
+
+	n->found |= names(&v->admins, n->bare) || names(&v->trusted_jids, n->bare);
+}
+
+static bool is_in_acl(const struct config *conf, struct span bare)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < conf->raw_count && !found; i++) {
+		struct config_list rules;
+
+		if (!strstr(conf->raw[i].key, "-man/command/"))
+			continue;
+		option_parse_list(conf->raw[i].value, &rules);
+		for (size_t k = 0; k < rules.count; k++)
+			found |= strncmp(rules.items[k], "JID:", 4) == 0 && span_is(bare, rules.items[k] + 4);
+		option_free_list(&rules);
+	}
+	return found;
+}
+
+bool command_names(const struct server *s, const struct jid *account)
+{
+	const struct config *conf = s->conf;
+	struct naming n = { .bare = jid_bare(account) };
+
+	config_each_vhost(conf, look_into, &n);
+	return n.found || names(&conf->admins, n.bare) || names(&conf->sess_man_admins, n.bare) || names(&conf->vhost_man_admins, n.bare) ||
+	       is_in_acl(conf, n.bare);
 }
 
 /* --- the reference --- */

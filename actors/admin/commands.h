@@ -34,4 +34,7 @@ bool command_is_part(const struct server *s, const struct jid *j, enum command_p
 enum command_reach { COMMAND_NOWHERE, COMMAND_IN_DOMAIN, COMMAND_EVERYWHERE };
 enum command_reach command_reach(const struct server *s, const struct command *c, const struct jid *asker, struct span domain);
 
+/* Whether the configuration, or a domain, gives this address a right of its own: no stranger may take it. */
+bool command_names(const struct server *s, const struct jid *account);
+
 void commands_print_reference(struct buf *out); /* docs/reference/commands.md */

@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
+#include "actors/admin/commands.h"
 #include "actors/edge/login.h"
 #include "actors/edge/throttle.h"
 #include "runtime/log.h"
@@ -77,12 +78,9 @@ static void send_form(struct stream *s, const struct stanza *iq)
 /* Names that mean something to the desk or the server: whoever had one would be taken for its owner. */
 static bool is_reserved(const struct stream *s, const struct jid *user)
 {
-	const struct config *conf = s->edge->conf;
+	const struct server *server = s->edge->server;
 
-	for (size_t i = 0; i < conf->admins.count; i++)
-		if (jid_matches_glob(user, conf->admins.items[i]))
-			return true;
-	return span_is(jid_local(user), conf->desk_name) || server_class(s->edge->server, user) != CLASS_USER;
+	return server_is_reserved(server, jid_local(user)) || command_names(server, user) || server_class(server, user) != CLASS_USER;
 }
 
 static void ask(struct stream *s, struct stanza *iq, struct jid *user, struct span password)

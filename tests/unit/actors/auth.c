@@ -433,6 +433,31 @@ static void requests_left_at_the_end_are_freed(void **state)
 	world_lower(&w);
 }
 
+/* Nothing tells a disabled account from none, and a visitor does not get its name. */
+static void a_disabled_account_logs_in_with_nothing(void **state)
+{
+	struct world w;
+	struct jid *j = jid_parse(SPAN_LIT("alice@localhost"));
+	struct store *s;
+
+	(void)state;
+	world_raise(&w, "memory:auth-disabled");
+	s = w.accounts = open_accounts("memory:auth-disabled");
+	add(s, "alice@localhost", "secret");
+	assert_int_equal(ask(&w, AUTH_OP_PASSWORD, "alice@localhost", "secret")->verdict, AUTH_OK);
+	assert_int_equal(account_disable(s, j, true), ACCOUNT_FINE);
+	assert_int_equal(ask(&w, AUTH_OP_PASSWORD, "alice@localhost", "secret")->verdict, AUTH_REFUSED);
+	assert_int_equal(ask(&w, AUTH_OP_VISITOR, "alice@localhost", "anything")->verdict, AUTH_REFUSED);
+	assert_int_equal(ask(&w, AUTH_OP_CREDENTIAL, "alice@localhost", NULL)->verdict, AUTH_OK);
+	assert_false(credential_check(&w.probe.answer->credential, SPAN_LIT("secret")));
+	add(s, "alice@localhost", "other");
+	assert_int_equal(ask(&w, AUTH_OP_PASSWORD, "alice@localhost", "other")->verdict, AUTH_REFUSED);
+	assert_int_equal(account_disable(s, j, false), ACCOUNT_FINE);
+	assert_int_equal(ask(&w, AUTH_OP_PASSWORD, "alice@localhost", "other")->verdict, AUTH_OK);
+	jid_unref(j);
+	world_lower(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -447,6 +472,7 @@ int main(void)
 		cmocka_unit_test(accounts_are_made_changed_and_removed),
 		cmocka_unit_test(without_a_store_no_account_is_made),
 		cmocka_unit_test(requests_left_at_the_end_are_freed),
+		cmocka_unit_test(a_disabled_account_logs_in_with_nothing),
 	};
 
 	return RUN(tests);

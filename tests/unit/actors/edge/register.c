@@ -3,12 +3,14 @@
 
 #include <stdio.h>
 
-#define OPEN "--virt-hosts=localhost:register\n" EXEMPT_NOBODY
+#define OPEN "--virt-hosts=localhost:register:admins=chief@localhost:trusted-jids=news@localhost\n" EXEMPT_NOBODY
 #define LOOSE "sess-man/plugins-conf/plain-without-tls=always\n"
 #define FAST "sess-man/plugins-conf/jabber\\:iq\\:register/registrations-per-second[I]=0\n" \
 	     "sess-man/plugins-conf/jabber\\:iq\\:register/registrations-per-hour[I]=0\n"
 #define DESK "sess-man/desk/seats[s]=seat*@localhost\nsess-man/desk/robots[s]=robot*@localhost\n" \
-	     "sess-man/desk/visitors[s]=guest*@localhost\n--admins=root@localhost\n"
+	     "sess-man/desk/visitors[s]=guest*@localhost\n--admins=root@localhost\n" \
+	     "sess-man/admins[s]=office@localhost\nvhost-man/admins[s]=hosts@localhost\n" \
+	     "sess-man/command/http\\://jabber.org/protocol/admin#announce=LOCAL,JID:crier@localhost\n"
 #define FEATURE "<register xmlns='http://jabber.org/features/iq-register'/>"
 #define GET "<iq type='get' id='r1'><query xmlns='jabber:iq:register'/></iq>"
 #define SET(fields) "<iq type='set' id='r2'><query xmlns='jabber:iq:register'>" fields "</query></iq>"
@@ -140,7 +142,8 @@ static void what_is_asked_is_checked_before_anybody_is_bothered(void **state)
 
 static void names_of_the_desk_and_the_server_are_taken(void **state)
 {
-	static const char *const names[] = { "seat7", "robot", "guest1", "root", "desk", "ROOT", "v-abcdefghij2345672345", "SeaT\xe2\x80\x8b" "7" };
+	static const char *const names[] = { "seat7", "robot", "guest1", "root", "desk", "ROOT", "chief", "news", "office", "hosts", "crier", "sess-man",
+					    "vhost-man", "v-abcdefghij2345672345", "SeaT\xe2\x80\x8b" "7" };
 	struct client *c = begin(OPEN LOOSE FAST DESK, "203.0.113.7");
 
 	(void)state;
