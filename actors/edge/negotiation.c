@@ -1,5 +1,6 @@
 #include "actors/edge/negotiation.h"
 
+#include "actors/edge/csi.h"
 #include "actors/edge/iq_auth.h"
 #include "actors/edge/login.h"
 #include "actors/edge/register.h"
@@ -142,6 +143,8 @@ static void send_features(struct stream *s)
 		}
 		if (sm_possible(s))
 			builder_leaf(b, "sm", NS_SM, SPAN_NONE);
+		if (plugins[CONFIG_PLUGIN_csi])
+			builder_leaf(b, "csi", NS_CSI, SPAN_NONE);
 		if (plugins[CONFIG_PLUGIN_roster] && !s->anonymous)
 			builder_leaf(b, "ver", NS_ROSTER_VERSIONS, SPAN_NONE);
 		add_caps(s->edge->server, b);
@@ -490,7 +493,7 @@ static void bound_element(struct stream *s, struct stanza *el)
 			sm_element(s, el);
 		else if (is_compression(s, el))
 			refuse_compression(s, "setup-failed");
-		else
+		else if (!s->edge->conf->plugins[CONFIG_PLUGIN_csi] || !csi_element(s, el))
 			other_element(s, el);
 		return;
 	}

@@ -3,6 +3,7 @@
  * the shard of their bare JID does. */
 #include <stdlib.h>
 
+#include "actors/edge/csi.h"
 #include "actors/edge/login.h"
 #include "actors/edge/sm.h"
 #include "runtime/log.h"
@@ -118,6 +119,7 @@ void sm_sleep(struct stream *s, enum close_reason reason)
 	metric_add(METRIC_sm_asleep, 1);
 	stream_tell_liveness(&z->s, false);
 	stream_rearm(&z->s);
+	csi_active(&z->s);
 }
 
 /* --- nobody came --- */
@@ -171,6 +173,7 @@ static void take(struct stream *s, struct stream *from)
 {
 	bool asleep = !from->conn;
 
+	csi_active(from); /* the state is not resumed (XEP-0352 5.2) */
 	stream_take_over(s, from);
 	map_put(s->edge->resumable, span_of(s->sm->id), s);
 	if (asleep) {

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "actors/edge/csi.h"
 #include "actors/edge/login.h"
 #include "actors/edge/sm.h"
 #include "actors/edge/throttle.h"
@@ -68,6 +69,8 @@ void stream_take_over(struct stream *s, struct stream *from)
 	s->session = from->session;
 	s->sm = from->sm;
 	s->intake = from->intake;
+	s->csi = from->csi; /* for sm_sleep: what is held goes into the queue of what waits */
+	from->csi = NULL;
 	s->bound = true;
 	from->full = NULL;
 	from->sm = NULL;
@@ -114,6 +117,8 @@ void stream_fini(struct stream *s)
 		free(p);
 	}
 	login_free(s->login);
+	csi_free(s->csi);
+	s->csi = NULL;
 	sm_free(s->sm);
 	jid_unref(s->full);
 	jid_unref(s->last_to);
@@ -323,6 +328,8 @@ void stream_give_back(struct stream *s, struct packet *p)
 
 void stream_deliver(struct stream *s, struct packet *p, uint64_t receipt)
 {
+	if (s->phase == STREAM_BOUND && s->csi && csi_holds(s, p, receipt))
+		return;
 	if (s->phase == STREAM_BOUND) {
 		metric_inc(METRIC_stanzas_out);
 		pledge_drop(&p->pledge); /* it is in its receiver's queue */
@@ -428,6 +435,8 @@ void stream_end(struct stream *s, enum close_reason reason)
 	s->flow_until_ms = 0;
 	login_free(s->login);
 	s->login = NULL;
+	csi_free(s->csi);
+	s->csi = NULL;
 	if (s->anonymous) {
 		s->anonymous = false;
 		throttle_release(s->edge->shared->throttle, THROTTLE_ANONYMOUS, &s->peer);

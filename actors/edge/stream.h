@@ -62,6 +62,7 @@ struct pending_list {
 };
 
 struct login; /* only until the resource is bound */
+struct csi;
 struct sm;
 
 #define STREAM_NO_SLOT UINT32_MAX
@@ -75,6 +76,7 @@ struct stream {
 	const struct regime *regime;
 	struct login *login;
 	struct sm *sm; /* stream management; NULL = off */
+	struct csi *csi; /* the client is inactive: what it need not see now; NULL = it is active */
 	struct intake *intake; /* of sm, or of the transport; NULL = the client asks for no acknowledgements */
 	struct jid *full; /* from bind on */
 	struct jid *last_to; /* whom the last stanza went to: most go there again; NULL = nobody yet */

@@ -220,10 +220,15 @@ const char *world_log(struct world *w)
 
 void world_deliver(struct world *w, const char *xml, uint64_t receipt)
 {
+	world_deliver_from(w, "bob@localhost/phone", xml, receipt);
+}
+
+void world_deliver_from(struct world *w, const char *sender, const char *xml, uint64_t receipt)
+{
 	static const struct xml_limits none;
 	struct edge_deliver *m = MSG_NEW(edge_deliver, edge_deliver);
 	struct stanza *s = NULL;
-	struct jid *to = jid_parse(span_of(w->full)), *from = jid_parse(SPAN_LIT("bob@localhost/phone"));
+	struct jid *to = jid_parse(span_of(w->full)), *from = jid_parse(span_of(sender));
 
 	assert_int_equal(xml_parse_document(w->pool, span_of(xml), &none, &s), STREAM_ERROR_NONE);
 	m->link = w->link;

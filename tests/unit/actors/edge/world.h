@@ -47,6 +47,7 @@ void world_pass(struct world *w, uint64_t ms); /* time goes by */
 const char *world_log(struct world *w);
 void world_let_go(struct world *w, unsigned index); /* of w->held */
 void world_deliver(struct world *w, const char *xml, uint64_t receipt); /* to the client bound last */
+void world_deliver_from(struct world *w, const char *sender, const char *xml, uint64_t receipt); /* world_deliver: from bob */
 void world_close(struct world *w, enum stream_error error);
 void world_shutdown(struct world *w);
 void world_answer_auth(struct world *w, enum auth_verdict verdict); /* the kept request */
