@@ -133,6 +133,31 @@ class Slixmpp(unittest.IsolatedAsyncioTestCase):
             await asyncio.wait_for(failed, LIMIT)
             late.abort()
 
+    async def test_a_phone_in_a_pocket_is_left_alone(self):
+        with Server() as server:
+            server.account("alice@localhost", "secret").account("bob@localhost", "secret")
+            alice, bob = Peer(server, "alice@localhost/phone", "secret"), Peer(server, "bob@localhost/desk", "secret")
+            alice.register_plugin("xep_0352")
+            await alice.come()
+            await bob.come()
+            alice["xep_0352"].send_inactive()
+            await asyncio.wait_for(alice["xep_0199"].ping("localhost"), LIMIT)
+            shows = []
+            alice.add_event_handler("presence", lambda p: shows.append(p["type"]) if p["from"] == bob.boundjid else None)
+            for show in ("away", "dnd", "xa"):
+                bob.send_presence(pto=alice.boundjid.full, pshow=show)
+            bob.send_message(alice.boundjid.full, "are you there?", mtype="chat")
+            self.assertEqual((await alice.message())["body"], "are you there?")
+            self.assertEqual(shows, ["xa"])
+            bob.send_presence(pto=alice.boundjid.full, pshow="chat")
+            await asyncio.wait_for(bob["xep_0199"].ping("localhost"), LIMIT)
+            self.assertEqual(shows, ["xa"])
+            back = alice.wait("presence_chat")
+            alice["xep_0352"].send_active()
+            await asyncio.wait_for(back, LIMIT)
+            await bob.go()
+            await alice.go()
+
     async def test_wrong_password(self):
         with Server() as server:
             server.account("alice@localhost", "secret")
