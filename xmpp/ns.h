@@ -49,6 +49,7 @@
 #define NS_BLOCKING "urn:xmpp:blocking"
 #define NS_BLOCKING_ERRORS "urn:xmpp:blocking:errors"
 #define NS_PRIVACY "jabber:iq:privacy"
+#define NS_STATS "http://jabber.org/protocol/stats"
 #define NS_LAST "jabber:iq:last"
 #define NS_VCARD "vcard-temp"
 #define NS_VCARD4 "urn:ietf:params:xml:ns:vcard-4.0"
