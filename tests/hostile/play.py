@@ -209,7 +209,7 @@ class Attempt(Steps):
                 self.answers += b"HTTP/1.1 %d \r\nContent-Length: 0\r\n\r\n" % answer.status
                 text = answer.read()
             if answer.status == 200:
-                self.client.receive(text.decode())
+                self.client.answered(request.decode("latin-1"), text.decode())
             else:
                 self.client.over = True
                 self.client.inbox.put(ENDED)
