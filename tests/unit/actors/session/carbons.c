@@ -269,6 +269,26 @@ static void a_seat_sees_its_answers_at_both_machines(void **state)
 	world_free(w);
 }
 
+/* A list that one client has chosen for itself (XEP-0016) counts for its copies, too. */
+static void a_client_sees_no_copy_of_whom_it_blocks(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned a = client_online(w, "alice@localhost", "a"), r1 = client_online(w, "romeo@localhost", "1");
+	unsigned r2 = enabled_online(w, "romeo@localhost", "2");
+
+	(void)state;
+	client_send(w, r2, "<iq type='set' id='p'><query xmlns='jabber:iq:privacy'><list name='l'><item type='jid' "
+			   "value='alice@localhost' action='deny' order='1'/></list></query></iq>");
+	client_send(w, r2, "<iq type='set' id='p'><query xmlns='jabber:iq:privacy'><active name='l'/></query></iq>");
+	client_log(w, r1), client_log(w, r2);
+	client_send(w, a, SAY("romeo@localhost/1"));
+	assert_has(client_log(w, r1), "text");
+	assert_log(w, r2, "");
+	client_send(w, r1, SAY("carol@localhost")); /* what the user says itself it sees */
+	assert_has(client_log(w, r2), "<sent ");
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +304,7 @@ int main(void)
 		cmocka_unit_test(a_copy_owes_nobody_a_word),
 		cmocka_unit_test(errors_reach_the_clients_that_saw_the_message),
 		cmocka_unit_test(a_seat_sees_its_answers_at_both_machines),
+		cmocka_unit_test(a_client_sees_no_copy_of_whom_it_blocks),
 	};
 
 	return RUN(tests);
