@@ -5,6 +5,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from slixmpp.exceptions import IqError  # noqa: E402
 from client import Bosh  # noqa: E402
 from server import Server  # noqa: E402
 from slix import LIMIT, Peer  # noqa: E402
@@ -55,7 +56,7 @@ class Slixmpp(unittest.IsolatedAsyncioTestCase):
             await self.run_command(root, admin + "end-user-session", accountjids=["alice@localhost"])
             self.assertEqual((await asyncio.wait_for(failed, LIMIT))["condition"], "not-authorized")
             await asyncio.wait_for(gone, LIMIT)
-            with self.assertRaises(slixmpp.exceptions.IqError) as refused:
+            with self.assertRaises(IqError) as refused:
                 await self.run_command(new, admin + "end-user-session", accountjids=["root@localhost"])
             self.assertEqual(refused.exception.condition, "forbidden")
             await new.go()
