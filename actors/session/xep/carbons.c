@@ -6,7 +6,7 @@
  * since version 0.13 nobody removes it. All of a user's bound sessions count, with presence or without.
  *
  * Users without such a client, nearly all, cost one comparison a message. */
-#include "actors/session/xep.h"
+#include "actors/session/privacy.h"
 
 #include "runtime/metric.h"
 #include "xmpp/ns.h"
@@ -50,6 +50,12 @@ static bool is_the_senders(const struct passage *p, const struct session *s)
 	return p->direction == OUTBOUND ? s == p->session : jid_eq(s->full, p->packet.from);
 }
 
+/* A privacy list of this client's own keeps the sender away from it. */
+static bool is_denied(const struct passage *p, const struct session *s)
+{
+	return p->direction == INBOUND && !privacy_lets(p, s, privacy_kind_in(p->packet.stanza), p->packet.from);
+}
+
 /* To those that ask for it and neither sent the message nor got it. */
 static void copy(struct passage *p, const char *name)
 {
@@ -59,7 +65,7 @@ static void copy(struct passage *p, const char *name)
 		const struct session *s = CONTAINER_OF(it, struct session, link);
 		struct packet packet;
 
-		if (!s->carbons || is_the_senders(p, s) || outbox_has_for(p->out, p->begin, s))
+		if (!s->carbons || is_the_senders(p, s) || outbox_has_for(p->out, p->begin, s) || is_denied(p, s))
 			continue;
 		if (!wrapped)
 			wrapped = wrap(p, name);
