@@ -301,14 +301,14 @@ static void give_row(struct passage *p, struct offline_flush *f, struct session 
 			  (unsigned long long)row->seq);
 		return;
 	}
-	if (amp_rules_expired(p, stanza, from, true)) {
-		metric_inc(METRIC_offline_expired);
-		offline_delete_row(p, row->seq);
+	if (!privacy_lets(p, s, privacy_kind_in(stanza), from)) { /* blocked since: it stays where it is */
 		stanza_unref(stanza);
 		jid_unref(from);
 		return;
 	}
-	if (!privacy_lets(p, s, privacy_kind_in(stanza), from)) { /* blocked since: it stays where it is */
+	if (amp_rules_expired(p, stanza, from, true)) {
+		metric_inc(METRIC_offline_expired);
+		offline_delete_row(p, row->seq);
 		stanza_unref(stanza);
 		jid_unref(from);
 		return;
