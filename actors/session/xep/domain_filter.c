@@ -1,6 +1,6 @@
 /* Which domains an account may talk to, both ways: the flag domain-filter of its domain, else --domain-filter-policy, else LOCAL for
- * visitors and ALL for accounts. The account itself and its domain's server are always reached. What the desk carries between a seat
- * and its visitors stays within one domain and is not looked at. */
+ * visitors and ALL for accounts. The account itself and its domain's server are always reached. Visitors of a desk reach nobody else anyhow:
+ * the desk is their wall, and what it carries between a seat and its visitors is not looked at. */
 #include "actors/session/xep.h"
 #include "runtime/metric.h"
 #include "xmpp/rules/domain_filter.h"
@@ -22,7 +22,8 @@ static enum xep_verdict refuse(struct passage *p, enum domain_policy policy)
 
 static bool is_local(const struct passage *p, const struct jid *other)
 {
-	return span_eq(jid_domain(other), jid_domain(p->user->bare)) || server_is_local(p->server, jid_domain(other));
+	return span_eq(jid_domain(other), jid_domain(p->user->bare)) || server_is_local(p->server, jid_domain(other)) ||
+	       server_component(p->server, other) != ACTOR_NONE;
 }
 
 static enum xep_verdict gate(struct passage *p)
@@ -32,7 +33,7 @@ static enum xep_verdict gate(struct passage *p)
 	enum config_filter filter;
 	enum domain_policy policy;
 
-	if (!other || (p->packet.flags & PACKET_FROM_DESK) || jid_eq_bare(own, other) ||
+	if (!other || (p->packet.flags & PACKET_FROM_DESK) || (p->server->desk_on && p->user->class == CLASS_VISITOR) || jid_eq_bare(own, other) ||
 	    (other->local_n == 0 && span_eq(jid_domain(own), jid_domain(other))))
 		return XEP_PASS;
 	v = config_vhost(p->server->conf, jid_domain(own));
