@@ -62,16 +62,14 @@ static void the_policy_is_that_of_the_domain_or_of_all(void **state)
 
 static void visitors_stay_on_this_server(void **state)
 {
-	struct world *w = world_new(DESK);
-	unsigned v = client_new(w, "v-aaaaaaaaaaaaaaaaaaaa@localhost", "v");
+	struct world *w = world_new(NO_DESK);
+	unsigned v = client_new(w, "v-aaaaaaaaaaaaaaaaaaaa@localhost", "v"), r = client_online(w, "romeo@localhost", "r");
 
 	(void)state;
-	world_desk(w);
 	client_send(w, v, TO("x@far.example"));
 	assert_has(client_log(w, v), "You can only communicate within the server local domains.");
-	assert_desk(w, "");
-	client_send(w, v, TO("seat1@localhost"));
-	assert_has(world_desk(w), "DESK_FROM_VISITOR <message ");
+	client_send(w, v, TO("romeo@localhost"));
+	assert_has(client_log(w, r), "<body>x</body>");
 	/* an account may try, and hears that the domain is not there */
 	v = client_online(w, "alice@localhost", "a");
 	client_send(w, v, TO("x@far.example"));
@@ -82,9 +80,12 @@ static void visitors_stay_on_this_server(void **state)
 static void the_desk_is_not_filtered(void **state)
 {
 	struct world *w = world_new(DESK "--domain-filter-policy=BLOCK\n");
-	unsigned s = client_online(w, "seat1@localhost", "s");
+	unsigned s = client_online(w, "seat1@localhost", "s"), v = client_new(w, "v-aaaaaaaaaaaaaaaaaaaa@localhost", "v");
 
 	(void)state;
+	world_desk(w);
+	client_send(w, v, TO("seat1@localhost"));
+	assert_has(world_desk(w), "DESK_FROM_VISITOR <message ");
 	world_route(w, "<message type='chat' from='v-aaaaaaaaaaaaaaaaaaaa@localhost/p' to='seat1@localhost'><body>hello</body></message>",
 		    PACKET_FROM_DESK | PACKET_KEPT);
 	assert_has(client_log(w, s), "<body>hello</body>");
