@@ -81,6 +81,8 @@ static enum auth_verdict judge(const struct auth_request *r, bool known, bool di
 
 	if (r->op == AUTH_OP_VISITOR && !known && !disabled)
 		return AUTH_OK;
+	if (r->op == AUTH_OP_ACCOUNT)
+		return known ? AUTH_OK : AUTH_REFUSED;
 	right = r->password && credential_check(&r->credential, span_of(r->password));
 	return right && known ? AUTH_OK : AUTH_REFUSED;
 }

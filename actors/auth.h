@@ -11,6 +11,7 @@ enum auth_op {
 	AUTH_OP_PASSWORD,   /* PLAIN against the stored keys */
 	AUTH_OP_COOKIE,     /* PLAIN against the cookie cache (sent to server.cookie) */
 	AUTH_OP_VISITOR,    /* PLAIN of a named visitor: any password, but an account's name needs the account's own */
+	AUTH_OP_ACCOUNT,    /* EXTERNAL: whether there is one */
 };
 
 enum auth_verdict { AUTH_OK, AUTH_REFUSED, AUTH_UNAVAILABLE /* temporary-auth-failure */ };

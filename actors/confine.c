@@ -33,6 +33,8 @@ static struct sandbox *plan(const struct config *conf, const char *const *files,
 		sandbox_may_read_links(s, conf->certs_location.items[i]);
 	if (conf->plugins[CONFIG_PLUGIN_commands] && conf->certs_location.count)
 		sandbox_may_write(s, conf->certs_location.items[0]); /* of domains added later */
+	if (*conf->client_cert_ca)
+		sandbox_may_read_beside(s, conf->client_cert_ca);
 	for (size_t i = 0; i < conf->sandbox_read.count; i++)
 		sandbox_may_read(s, conf->sandbox_read.items[i]);
 	allow_store(s, conf->user_db_uri);

@@ -59,6 +59,7 @@ static char *open_certificates(struct server *s)
 	const struct config *conf = s->conf;
 	struct names names = { 0 };
 	struct tls_names hosts;
+	struct tls_clients clients = { conf->client_cert_ca, "xmpp-client", conf->client_cert_required };
 	char *error = NULL;
 
 	config_each_vhost(conf, add_name, &names);
@@ -66,6 +67,10 @@ static char *open_certificates(struct server *s)
 	s->tls = tls_store_open((const char *const *)conf->certs_location.items, conf->certs_location.count,
 				conf->cert_default, &hosts, &error);
 	free(names.items);
+	if (s->tls && *conf->client_cert_ca && !tls_store_ask_clients(s->tls, &clients, &error)) {
+		tls_store_free(s->tls);
+		s->tls = NULL;
+	}
 	return s->tls ? NULL : error;
 }
 

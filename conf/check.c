@@ -82,7 +82,7 @@ static void check_blocks(struct loading *l, const struct config_list *list, enum
 void check_mechanisms(struct loading *l, const struct config_list *list, const struct config_raw *where)
 {
 	static const char *const known[] = { "PLAIN", "ANONYMOUS", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256",
-					     "SCRAM-SHA-256-PLUS", "SCRAM-SHA-512", "SCRAM-SHA-512-PLUS" };
+					     "SCRAM-SHA-256-PLUS", "SCRAM-SHA-512", "SCRAM-SHA-512-PLUS", "EXTERNAL" };
 
 	bool any = list->count == 0;
 
@@ -98,6 +98,22 @@ void check_mechanisms(struct loading *l, const struct config_list *list, const s
 	if (!any)
 		loading_problem(l, CONFIG_FATAL, where, "no SASL mechanism is left, so nobody can log in; leave the list empty for all, or take "
 				"PLAIN, ANONYMOUS, SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512");
+}
+
+static void check_client_certificates(struct loading *l)
+{
+	const struct config *c = l->c;
+	bool asked = c->client_cert_wanted || c->client_cert_required;
+
+	for (size_t i = 0; i < c->vhost_count; i++)
+		asked |= c->vhosts[i].client_cert_required;
+	if (asked && !*c->client_cert_ca)
+		loading_problem(l, CONFIG_FATAL,
+				l->c->source[c->client_cert_required ? CONFIG_OPTION_client_cert_required : CONFIG_OPTION_client_cert_wanted],
+				"client certificates are asked for, but nobody says who may issue them; set c2s/clientCertCA to a PEM file");
+	if (!asked && *c->client_cert_ca)
+		loading_problem(l, CONFIG_WARNING, l->c->source[CONFIG_OPTION_client_cert_ca],
+				"no client is asked for a certificate; set c2s/tls-want-client-auth-enabled[B]=true");
 }
 
 /* The form in which a browser sends it: scheme, host, port, nothing behind (RFC 6454 6.2). */
@@ -299,6 +315,7 @@ void check_all(struct loading *l)
 	if (!check_is_certificate_name(c->cert_default))
 		loading_problem(l, CONFIG_FATAL, l->c->source[CONFIG_OPTION_cert_default], "'%s' cannot be the name of a certificate; give the "
 				"name of a file in --ssl-certs-location, without .pem", c->cert_default);
+	check_client_certificates(l);
 	if (c->db_write_online_status && !c->plugins[CONFIG_PLUGIN_last])
 		loading_problem(l, CONFIG_WARNING, l->c->source[CONFIG_OPTION_db_write_online_status],
 				"sess-man/db-write-online-status has no effect without the plugin jabber:iq:last");

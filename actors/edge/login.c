@@ -16,6 +16,7 @@
 
 #define COOKIE_ANSWER_MS 2000  /* temporary-auth-failure within this time when the cookie cache is away */
 #define AUTH_ANSWER_MS 20000
+#define XMPP_ADDRESS_OID "1.3.6.1.5.5.7.8.5" /* id-on-xmppAddr, RFC 6120 13.7.1.4 */
 #define SASL_TEXT_MAX 8192     /* base64; the longest sensible message has two 1,023 byte names and a password */
 
 struct login *login_new(const struct stream *s)
@@ -38,6 +39,7 @@ void login_free(struct login *l)
 	stanza_unref(l->old);
 	free(l->old_resource);
 	buf_fini(&l->cookies);
+	buf_fini(&l->certified);
 	free(l);
 }
 
@@ -85,7 +87,9 @@ static bool plain_by_rule(const struct stream *s)
 
 bool login_needs_tls(const struct stream *s)
 {
-	return s->vhost->tls_required && s->ops->transport == TRANSPORT_TCP && !s->secure;
+	bool required = s->vhost->tls_required || s->vhost->client_cert_required;
+
+	return required && s->ops->transport == TRANSPORT_TCP && !s->secure;
 }
 
 bool login_may_send_password(const struct stream *s)
@@ -120,17 +124,41 @@ static const struct config_list *listed(const struct stream *s)
 	return s->vhost->sasl_mechanisms.count ? &s->vhost->sasl_mechanisms : &s->edge->conf->enabled_mechanisms;
 }
 
+static struct span certified(const struct stream *s)
+{
+	struct login *l = s->login;
+
+	if (!l->looked && s->secure && s->conn && s->ops->transport == TRANSPORT_TCP) {
+		l->looked = true;
+		(void)conn_peer_names(s->conn, XMPP_ADDRESS_OID, &l->certified);
+	}
+	return buf_span(&l->certified);
+}
+
+static bool has_certificate(const struct stream *s)
+{
+	return sasl_external_fits(certified(s), s->vhost->name);
+}
+
+/* Over HTTP no client is asked for a certificate, so none is missed there. */
+static bool needs_certificate(const struct stream *s)
+{
+	return s->vhost->client_cert_required && s->ops->transport == TRANSPORT_TCP && s->secure && !has_certificate(s);
+}
+
 uint32_t login_possible(const struct stream *s)
 {
 	uint32_t bits = SASL_SCRAM_BITS;
 
-	if (login_needs_tls(s))
+	if (login_needs_tls(s) || needs_certificate(s))
 		return 0;
 	if (has_binding(s))
 		bits |= SASL_PLUS_BITS;
 	/* Visitors who log in by name have no secret to protect. */
 	if (login_may_send_password(s) || s->vhost->named_visitors)
 		bits |= SASL_BIT(SASL_PLAIN);
+	if (has_certificate(s))
+		bits |= SASL_BIT(SASL_EXTERNAL);
 	if (s->vhost->anonymous)
 		bits |= SASL_BIT(SASL_ANONYMOUS);
 	return only_listed(bits, listed(s));
@@ -420,10 +448,22 @@ static bool credential_step(struct stream *s, enum sasl_step *step, struct buf *
 	return true;
 }
 
+/* The certificate says who it is; that there is such an account nobody has looked at yet. */
+static void certificate_step(struct stream *s)
+{
+	s->login->doomed = is_nobodys(s);
+	if (!is_barred(s))
+		ask(s, AUTH_OP_ACCOUNT);
+}
+
 static void go_on(struct stream *s, enum sasl_step step, struct buf *out)
 {
 	struct login *l = s->login;
 
+	if (step == SASL_CERTIFIED) {
+		certificate_step(s);
+		return;
+	}
 	if (step == SASL_PASSWORD) {
 		password_step(s);
 		return;
@@ -446,6 +486,7 @@ static void go_on(struct stream *s, enum sasl_step step, struct buf *out)
 		break;
 	case SASL_PASSWORD:
 	case SASL_CREDENTIAL:
+	case SASL_CERTIFIED:
 		BUG("a mechanism asked twice");
 	}
 }
@@ -457,7 +498,7 @@ static void set_context(struct stream *s, struct sasl_context *c)
 	struct login *l = s->login;
 
 	*c = (struct sasl_context){ .offered = login_offered(s), .domain = s->vhost->name,
-				    .tells_offer = s->edge->conf->scram_downgrade };
+				    .certified = certified(s), .tells_offer = s->edge->conf->scram_downgrade };
 	outside_random_hex(c->nonce, (sizeof(c->nonce) - 1) / 2);
 	if (has_binding(s)) {
 		uint8_t *exporter = l->binding[SASL_BINDING_EXPORTER], *end_point = l->binding[SASL_BINDING_END_POINT];

@@ -23,6 +23,8 @@ struct login {
 	char *old_resource;
 	bool sasl_failed;       /* a SASL login was refused on this stream */
 	char id[LOGIN_ID_MAX];  /* of the present stream */
+	struct buf certified;   /* addresses in the client's certificate (sasl_context); looked for once the line is secure */
+	bool looked;
 	struct buf cookies;     /* visitor cookies as received over HTTP, not checked yet: of the stream's host alone
 				   once that is known */
 	uint8_t binding[SASL_BINDINGS][TLS_BINDING_MAX];

@@ -65,6 +65,10 @@ struct span conn_server_name(const struct conn *c); /* SNI, empty when none */
 size_t conn_binding_exporter(const struct conn *c, uint8_t out[TLS_BINDING_MAX]);
 size_t conn_binding_end_point(const struct conn *c, uint8_t out[TLS_BINDING_MAX]);
 
+/* Names of the client's certificate: UTF-8 otherNames of this type (an OID in digits) in its subjectAltName, each followed by
+ * NUL. False: it showed none, or none that the authorities of tls_store_ask_clients vouch for. */
+bool conn_peer_names(const struct conn *c, const char *oid, struct buf *out);
+
 /* Where to append output; call conn_flush_later after appending. */
 struct buf *conn_out(struct conn *c);
 void conn_flush_later(struct conn *c);

@@ -2,7 +2,7 @@
  * scratch while it is decrypted, all of it at once, so nothing hides in between; what it writes goes into `raw`, which
  * leaves in one piece. So it never waits for writing, and an idle connection holds nothing but OpenSSL's state. */
 #include <openssl/err.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -308,4 +308,35 @@ size_t conn_binding_end_point(const struct conn *c, uint8_t out[TLS_BINDING_MAX]
 	if (!hash || EVP_MD_get_size(hash) > TLS_BINDING_MAX || X509_digest(cert, hash, out, &n) != 1)
 		return 0;
 	return n;
+}
+
+static void add_other_name(const GENERAL_NAME *name, const ASN1_OBJECT *type, struct buf *out)
+{
+	const ASN1_TYPE *value;
+
+	if (name->type != GEN_OTHERNAME || OBJ_cmp(name->d.otherName->type_id, type) != 0)
+		return;
+	value = name->d.otherName->value;
+	if (value->type != V_ASN1_UTF8STRING || memchr(value->value.utf8string->data, 0, (size_t)value->value.utf8string->length))
+		return;
+	buf_add(out, value->value.utf8string->data, (size_t)value->value.utf8string->length);
+	buf_add(out, "", 1);
+}
+
+bool conn_peer_names(const struct conn *c, const char *oid, struct buf *out)
+{
+	X509 *cert = c->secure && c->tls ? SSL_get0_peer_certificate(c->tls->ssl) : NULL;
+	GENERAL_NAMES *names;
+	ASN1_OBJECT *type;
+
+	if (!cert || SSL_get_verify_result(c->tls->ssl) != X509_V_OK)
+		return false;
+	type = OBJ_txt2obj(oid, 1);
+	ASSERT(type);
+	names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
+		add_other_name(sk_GENERAL_NAME_value(names, i), type, out);
+	GENERAL_NAMES_free(names);
+	ASN1_OBJECT_free(type);
+	return true;
 }

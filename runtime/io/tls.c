@@ -26,6 +26,7 @@ struct tls_set {
 	tls_report_f *report; /* while it is made: where remarks go */
 	void *report_ctx;
 	struct tls_tickets *tickets;
+	struct tls_trust *trust; /* for certificates of clients; NULL = none are asked for */
 };
 
 struct tls_store {
@@ -36,6 +37,9 @@ struct tls_store {
 	char **directories, **hosts; /* copies; hosts[0] is the default's name */
 	size_t directory_count, host_count;
 	struct tls_tickets *tickets; /* outlive a reload: clients resume across it */
+	char *authorities; /* NULL = no client is asked for a certificate */
+	const char *clients_alpn;
+	bool client_required;
 };
 
 /* --- sets --- */
@@ -54,6 +58,7 @@ void tls_unhold(struct tls_set *set)
 	free(set->paths);
 	free(set->stages);
 	tls_tickets_unhold(set->tickets);
+	tls_trust_free(set->trust);
 	free(set);
 }
 
@@ -202,6 +207,8 @@ SSL *tls_server(struct tls_store *s, const char *host, const char *alpn, struct 
 	ASSERT(alpn && *alpn);
 	SSL_set_app_data(ssl, (char *)(uintptr_t)alpn);
 	SSL_set_accept_state(ssl);
+	if (set->trust && strcmp(alpn, s->clients_alpn) == 0)
+		tls_trust_ask(set->trust, ssl, s->client_required);
 	*held = set;
 	return ssl;
 }
@@ -244,6 +251,8 @@ static SSL_CTX *add_file(struct tls_set *set, const char *path, const char *host
 	tls_tickets_use(set->tickets, ctx);
 	set->paths[set->count] = xstrdup(path);
 	set->stages[set->count] = tls_context_stage(ctx);
+	if (set->trust)
+		tls_trust_use(set->trust, ctx);
 	set->contexts[set->count++] = ctx;
 	name_by_certificate(set, ctx);
 	tls_context_remark(path, ctx, set->report, set->report_ctx);
@@ -304,6 +313,8 @@ static struct tls_set *read_all(const struct tls_store *s, char **error)
 	struct tls_set *set = new_set(s);
 	SSL_CTX **chosen = xcalloc(s->host_count, sizeof(SSL_CTX *));
 
+	if (s->authorities)
+		set->trust = tls_trust_read(s->authorities, error);
 	/* First what is there, then what is missing and may be covered by it. */
 	for (size_t i = 0; i < s->host_count && !*error; i++)
 		chosen[i] = add_existing(s, set, s->hosts[i], error);
@@ -414,6 +425,14 @@ const char *tls_store_look(const char *const *directories, size_t count, const c
 	tls_unhold(set);
 	tls_store_free(s);
 	return given;
+}
+
+bool tls_store_ask_clients(struct tls_store *s, const struct tls_clients *c, char **error)
+{
+	s->authorities = xstrdup(c->authorities);
+	s->clients_alpn = c->alpn;
+	s->client_required = c->required;
+	return tls_store_reload(s, error);
 }
 
 /* With `change` held. */
@@ -564,6 +583,7 @@ void tls_store_free(struct tls_store *s)
 		free(s->hosts[i]);
 	free(s->directories);
 	free(s->hosts);
+	free(s->authorities);
 	pthread_mutex_destroy(&s->lock);
 	pthread_mutex_destroy(&s->change);
 	free(s);

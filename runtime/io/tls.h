@@ -25,6 +25,14 @@ struct tls_store *tls_store_open(const char *const *directories, size_t count, c
 typedef void tls_report_f(void *ctx, bool fatal, const char *text);
 const char *tls_store_look(const char *const *directories, size_t count, const char *default_name, const struct tls_names *hosts,
 			   tls_report_f *report, void *ctx);
+/* From now on connections with this ALPN are asked for a certificate of one of these authorities. Without `required` the
+ * handshake goes on whatever comes; conn_peer_names tells what is believed. False and a text that names the file. */
+struct tls_clients {
+	const char *authorities; /* PEM file, read again by tls_store_reload */
+	const char *alpn;        /* as in conn_start_tls; must outlive the store */
+	bool required;
+};
+bool tls_store_ask_clients(struct tls_store *s, const struct tls_clients *c, char **error);
 /* Reads all files again, all must be there; on failure the old contexts stay and *error says why. Any thread. */
 bool tls_store_reload(struct tls_store *s, char **error);
 /* Logs each certificate that has come nearer to its end (30, 7, 1 days, the end itself) since that was last said of it, now or

@@ -29,6 +29,15 @@ void tls_tickets_unhold(struct tls_tickets *t); /* NULL does nothing */
 /* Seals the context's tickets; the caller keeps `t` for as long as the context makes handshakes. */
 void tls_tickets_use(struct tls_tickets *t, SSL_CTX *ctx);
 
+/* --- tls_trust.c: who may issue certificates of clients --- */
+struct tls_trust;
+struct tls_trust *tls_trust_read(const char *path, char **error); /* NULL and a text that names the file */
+void tls_trust_free(struct tls_trust *t); /* NULL does nothing */
+/* In each context: a client's certificate is checked by the one that was chosen by its name. */
+void tls_trust_use(const struct tls_trust *t, SSL_CTX *ctx);
+/* Before the handshake: the client is asked for a certificate; `required`: without a good one it fails. */
+void tls_trust_ask(const struct tls_trust *t, SSL *ssl, bool required);
+
 /* --- tls_make.c --- */
 /* Makes a self-signed certificate for `host` at `path`, unless there is a file already; its directory is made too.
  * NULL, or a text that names the file. */

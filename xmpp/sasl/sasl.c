@@ -16,6 +16,7 @@ static const struct {
 	[SASL_SCRAM_SHA_512] = { "SCRAM-SHA-512", &sasl_scram, CREDENTIAL_SHA512 },
 	[SASL_SCRAM_SHA_256] = { "SCRAM-SHA-256", &sasl_scram, CREDENTIAL_SHA256 },
 	[SASL_SCRAM_SHA_1] = { "SCRAM-SHA-1", &sasl_scram, CREDENTIAL_SHA1 },
+	[SASL_EXTERNAL] = { .text = "EXTERNAL", .mechanism = &sasl_external },
 	[SASL_PLAIN] = { .text = "PLAIN", .mechanism = &sasl_plain },
 	[SASL_ANONYMOUS] = { .text = "ANONYMOUS", .mechanism = &sasl_anonymous },
 };
@@ -173,7 +174,7 @@ enum sasl_step sasl_give_credential(struct sasl_exchange *x, const struct creden
 
 enum sasl_step sasl_give_verdict(struct sasl_exchange *x, bool ok)
 {
-	ASSERT(x->expecting == SASL_PASSWORD && !x->over);
+	ASSERT((x->expecting == SASL_PASSWORD || x->expecting == SASL_CERTIFIED) && !x->over);
 	return remember(x, ok ? SASL_SUCCESS : sasl_fail(x, SASL_FAIL_NOT_AUTHORIZED));
 }
 

@@ -1,13 +1,13 @@
 #pragma once
 /* The SASL exchange (RFC 6120 6, RFC 4422) as values: bytes in, step out; no thread, clock, store. One mechanism, one file
- * (plain.c, scram.c, anonymous.c) behind struct sasl_mechanism; the same table makes the feature list and the check, so a
+ * (plain.c, scram.c, external.c, anonymous.c) behind struct sasl_mechanism; the same table makes the feature list and the check, so a
  * mechanism that is not offered cannot be used. */
 #include "xmpp/jid.h"
 #include "xmpp/sasl/credential.h"
 
 enum sasl_name { /* in the order of preference, which is that of the offer */
 	SASL_SCRAM_SHA_512_PLUS, SASL_SCRAM_SHA_256_PLUS, SASL_SCRAM_SHA_1_PLUS, SASL_SCRAM_SHA_512, SASL_SCRAM_SHA_256,
-	SASL_SCRAM_SHA_1, SASL_PLAIN, SASL_ANONYMOUS,
+	SASL_SCRAM_SHA_1, SASL_EXTERNAL, SASL_PLAIN, SASL_ANONYMOUS,
 	SASL_NAMES
 };
 #define SASL_BIT(name) (1u << (name))
@@ -25,6 +25,7 @@ struct sasl_context { /* what the exchange may know; copied at start */
 	const char *domain;     /* the virtual host, borrowed for the exchange */
 	char nonce[33];         /* our random printable part (hex), NUL-terminated */
 	struct span binding[SASL_BINDINGS]; /* channel binding data, empty = not available; borrowed */
+	struct span certified;  /* addresses the client's certificate names, each followed by NUL; empty = none; borrowed */
 	bool tells_offer;       /* SCRAM signs what was offered (XEP-0474) */
 };
 
@@ -36,6 +37,7 @@ enum sasl_step {
 	SASL_CHALLENGE,   /* send `out` as a challenge */
 	SASL_CREDENTIAL,  /* look up exchange->user, then sasl_give_credential */
 	SASL_PASSWORD,    /* check exchange->user and ->password, then sasl_give_verdict */
+	SASL_CERTIFIED,   /* EXTERNAL: see that exchange->user exists, then sasl_give_verdict */
 	SASL_ANONYMOUS_OK,/* the caller makes up a user and calls it a success */
 	SASL_SUCCESS,     /* exchange->user is logged in; `out` goes into <success/> */
 	SASL_FAILURE,     /* exchange->failure; the exchange is over */
@@ -65,6 +67,9 @@ enum sasl_step sasl_respond(struct sasl_exchange *x, struct span response, struc
 enum sasl_step sasl_give_credential(struct sasl_exchange *x, const struct credential *c, struct buf *out);
 enum sasl_step sasl_give_verdict(struct sasl_exchange *x, bool ok);
 void sasl_free(struct sasl_exchange *x); /* wipes secrets; x may be reused */
+
+/* Whether a certificate with these names (as context.certified) is good for EXTERNAL at this host. */
+bool sasl_external_fits(struct span names, const char *domain);
 
 /* Base64 as SASL uses it (strict: no white space, padding required; "=" alone = zero bytes). */
 bool sasl_decode(struct span text, struct buf *out);

@@ -206,6 +206,21 @@ static void a_visitor_may_take_any_name_but_an_accounts(void **state)
 	world_lower(&w);
 }
 
+static void a_certificate_needs_an_account(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_raise(&w, "memory:auth");
+	w.accounts = open_accounts("memory:auth");
+	add(w.accounts, "alice@localhost", "secret");
+	assert_int_equal(ask(&w, AUTH_OP_ACCOUNT, "alice@localhost", NULL)->verdict, AUTH_OK);
+	expect_no_keys(w.probe.answer);
+	assert_int_equal(ask(&w, AUTH_OP_ACCOUNT, "bob@localhost", NULL)->verdict, AUTH_REFUSED);
+	expect_no_keys(w.probe.answer);
+	world_lower(&w);
+}
+
 static void keys_are_the_stored_ones_or_a_stable_fake(void **state)
 {
 	struct world w;
@@ -463,6 +478,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_password_is_right_or_refused),
 		cmocka_unit_test(a_visitor_may_take_any_name_but_an_accounts),
+		cmocka_unit_test(a_certificate_needs_an_account),
 		cmocka_unit_test(keys_are_the_stored_ones_or_a_stable_fake),
 		cmocka_unit_test(an_account_without_keys_of_a_kind_gets_fake_ones),
 		cmocka_unit_test(a_changed_password_counts_at_once),

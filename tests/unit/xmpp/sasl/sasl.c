@@ -14,7 +14,7 @@ static const struct sasl_context context = { .offered = ALL, .domain = "example.
 
 static void names_are_exact(void **state)
 {
-	static const char *const unknown[] = { "", "plain", "PLAIN ", "SCRAM-SHA-1-plus", "SCRAM-SHA-384", "EXTERNAL", "DIGEST-MD5", "SCRAM" };
+	static const char *const unknown[] = { "", "plain", "PLAIN ", "SCRAM-SHA-1-plus", "SCRAM-SHA-384", "external", "DIGEST-MD5", "SCRAM" };
 	enum sasl_name name;
 
 	(void)state;
@@ -345,9 +345,61 @@ static void what_is_encoded_decodes(void **state)
 	}
 }
 
+static void external_takes_what_the_certificate_says(void **state)
+{
+	static const struct {
+		struct span names;
+		const char *said, *user; /* said NULL = nothing: an empty response follows the challenge */
+		enum sasl_failure failure;
+	} rows[] = {
+		{ { "alice@example.com", 18 }, NULL, "alice@example.com", 0 },
+		{ { "alice@example.com", 18 }, "", "alice@example.com", 0 },
+		{ { "Alice@EXAMPLE.com", 18 }, "", "alice@example.com", 0 },
+		{ { "alice@example.com", 18 }, "ALICE@example.com", "alice@example.com", 0 },
+		{ { "alice@example.com\0alice@example.com", 36 }, "", "alice@example.com", 0 },
+		{ { "carol@other.example\0alice@example.com", 38 }, "", "alice@example.com", 0 },
+		{ { "alice@example.com\0bob@example.com", 34 }, "", NULL, SASL_FAIL_INVALID_AUTHZID },
+		{ { "alice@example.com\0bob@example.com", 34 }, "bob@example.com", "bob@example.com", 0 },
+		{ { "alice@example.com", 18 }, "bob@example.com", NULL, SASL_FAIL_INVALID_AUTHZID },
+		{ { "alice@example.com", 18 }, "alice", NULL, SASL_FAIL_INVALID_AUTHZID },
+		{ { "alice@example.com", 18 }, "alice@example.com/desk", NULL, SASL_FAIL_INVALID_AUTHZID },
+		{ { "carol@other.example", 20 }, "carol@other.example", NULL, SASL_FAIL_INVALID_AUTHZID },
+		{ { "carol@other.example", 20 }, "", NULL, SASL_FAIL_NOT_AUTHORIZED },
+		{ { "", 0 }, "", NULL, SASL_FAIL_NOT_AUTHORIZED },
+		{ { "", 0 }, "alice@example.com", NULL, SASL_FAIL_INVALID_AUTHZID },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct sasl_context certain = { .offered = SASL_BIT(SASL_EXTERNAL), .domain = "example.com", .certified = rows[i].names };
+		struct buf out = BUF_INIT;
+		struct sasl_exchange x;
+		enum sasl_step step = sasl_start(&x, SASL_EXTERNAL, &certain, rows[i].said ? span_of(rows[i].said) : SPAN_NONE, &out);
+
+		if (!rows[i].said) {
+			assert_int_equal(step, SASL_CHALLENGE);
+			step = sasl_respond(&x, SPAN_LIT(""), &out);
+		}
+		assert_int_equal(buf_len(&out), 0);
+		if (!rows[i].user && (step != SASL_FAILURE || x.failure != rows[i].failure))
+			fail_msg("row %zu: step %d, %s", i, step, sasl_failure_text(x.failure));
+		if (rows[i].user) {
+			if (step != SASL_CERTIFIED)
+				fail_msg("row %zu: step %d, %s", i, step, sasl_failure_text(x.failure));
+			assert_string_equal(x.user->text, rows[i].user);
+			assert_int_equal(sasl_give_verdict(&x, i % 2), i % 2 ? SASL_SUCCESS : SASL_FAILURE);
+		}
+		sasl_free(&x);
+	}
+	assert_true(sasl_external_fits(S("carol@other.example\0alice@example.com\0"), "example.com"));
+	assert_false(sasl_external_fits(S("carol@other.example\0example.com\0alice@example.com/desk\0@\0"), "example.com"));
+	assert_false(sasl_external_fits(SPAN_NONE, "example.com"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(external_takes_what_the_certificate_says),
 		cmocka_unit_test(names_are_exact),
 		cmocka_unit_test(conditions_are_those_of_rfc_6120),
 		cmocka_unit_test(what_is_not_offered_cannot_be_used),
