@@ -11,6 +11,7 @@
 #include "actors/account.h"
 #include "actors/admin/commands.h"
 #include "actors/confine.h"
+#include "actors/features.h"
 #include "actors/reference.h"
 #include "actors/topology.h"
 #include "conf/option.h"
@@ -42,7 +43,7 @@ static void print_usage(FILE *to)
 	      "       switchboard --property-file F account passwd JID          password on standard input\n"
 	      "       switchboard --property-file F account delete JID\n"
 	      "       switchboard --property-file F account list [DOMAIN]\n"
-	      "       switchboard --print-reference options|metrics|messages|commands|sample\n"
+	      "       switchboard --print-reference options|metrics|messages|commands|features|doap|sample\n"
 	      "       switchboard --version\n"
 	      "Signals: TERM and INT drain and stop, HUP reads certificates and the log level again.\n",
 	      to);
@@ -188,10 +189,14 @@ static int print_reference(const char *page)
 		reference_print_messages(&out);
 	else if (strcmp(page, "commands") == 0)
 		commands_print_reference(&out);
+	else if (strcmp(page, "features") == 0)
+		features_print_reference(&out);
+	else if (strcmp(page, "doap") == 0)
+		features_print_doap(&out);
 	else if (strcmp(page, "sample") == 0)
 		config_print_sample(&out);
 	else {
-		fprintf(stderr, "switchboard: no reference page '%s': options, metrics, messages, commands or sample\n", page);
+		fprintf(stderr, "switchboard: no reference page '%s': options, metrics, messages, commands, features, doap or sample\n", page);
 		return 2;
 	}
 	fwrite(out.base + out.start, 1, buf_len(&out), stdout);

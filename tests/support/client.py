@@ -473,8 +473,8 @@ class Bosh(Client):
         body = ET.fromstring(text)
         for element in body:
             self.inbox.put(element)
-        if body.get("type") == "terminate":
-            self.over = True
+        if body.get("type") == "terminate" and not self.over:
+            self.over = True  # why is in the first one: what is asked after it finds no session
             self.condition = body.get("condition")
             self.inbox.put(ENDED)
         return body

@@ -1,4 +1,5 @@
 unit_test(actors/store actors)
+unit_test(actors/features actors)
 unit_test(actors/recovery actors)
 unit_test(actors/auth actors)
 unit_test(actors/cookie actors)
