@@ -43,6 +43,7 @@ struct user *users_get(struct users *u, struct jid *any)
 		return user;
 	user = xcalloc(1, sizeof(*user));
 	user->bare = jid_to_bare(any);
+	user->host = config_vhost(u->server->conf, jid_domain(any));
 	user->class = server_class(u->server, any);
 	list_init(&user->sessions);
 	list_init(&user->waiting);

@@ -73,6 +73,7 @@ struct contact { /* shown by the desk, in memory only */
 
 struct user {
 	struct jid *bare; /* counted */
+	const struct config_vhost *host; /* as it was when the user came into memory; NULL = not served */
 	enum client_class class;
 	bool is_absent;   /* visitor: no session is alive, and the desk knows */
 	bool told_taking; /* what the pool was told last */

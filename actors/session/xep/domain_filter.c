@@ -29,22 +29,25 @@ static bool is_local(const struct passage *p, const struct jid *other)
 static enum xep_verdict gate(struct passage *p)
 {
 	const struct jid *own = p->user->bare, *other = p->direction == OUTBOUND ? p->packet.to : p->packet.from;
-	const struct config_vhost *v;
+	const struct config_vhost *v = p->user->host;
 	enum config_filter filter;
 	enum domain_policy policy;
+	bool same;
 
-	if (!other || (p->packet.flags & PACKET_FROM_DESK) || (p->server->desk_on && p->user->class == CLASS_VISITOR) || jid_eq_bare(own, other) ||
-	    (other->local_n == 0 && span_eq(jid_domain(own), jid_domain(other))))
+	if (!other || (p->packet.flags & PACKET_FROM_DESK) || (p->server->desk_on && p->user->class == CLASS_VISITOR))
 		return XEP_PASS;
-	v = config_vhost(p->server->conf, jid_domain(own));
 	filter = v ? v->filter : CONFIG_FILTER_DEFAULT;
 	if (filter == CONFIG_FILTER_DEFAULT)
 		filter = (enum config_filter)p->server->conf->domain_filter_policy;
 	if (filter == CONFIG_FILTER_DEFAULT)
 		filter = p->user->class == CLASS_VISITOR ? CONFIG_FILTER_LOCAL : CONFIG_FILTER_ALL;
 	policy = policies[filter];
-	if (policy == DOMAIN_ALL ||
-	    domain_filter_allows(policy, v ? v->filter_items.items : NULL, v ? v->filter_items.count : 0,
+	if (policy == DOMAIN_ALL)
+		return XEP_PASS;
+	same = span_eq(jid_domain(own), jid_domain(other));
+	if (same && (policy == DOMAIN_LOCAL || policy == DOMAIN_OWN || other->local_n == 0 || jid_eq_bare(own, other)))
+		return XEP_PASS;
+	if (domain_filter_allows(policy, v ? v->filter_items.items : NULL, v ? v->filter_items.count : 0,
 				 &(struct domain_question){ own, other, is_local(p, other) }))
 		return XEP_PASS;
 	return refuse(p, policy);
