@@ -55,13 +55,14 @@ class Authority:
 class Certified(Tcp):
     """Direct TLS with a certificate, or without one."""
 
-    def __init__(self, server, pem=None):
+    def __init__(self, server, pem=None, before=None):
         super().__init__(server)
-        context = unverified()
+        self.context = before.context if before else unverified()
         if pem:
-            context.load_cert_chain(pem)
+            self.context.load_cert_chain(pem)
         self.socket.close()
-        self.socket = context.wrap_socket(socket.create_connection(("127.0.0.1", server.tls), 5), server_hostname=server.domain)
+        self.socket = self.context.wrap_socket(socket.create_connection(("127.0.0.1", server.tls), 5), server_hostname=server.domain,
+                                               session=before.session if before else None)
         self.socket.settimeout(None)
 
     def offered(self):
@@ -133,6 +134,21 @@ class Certificates(unittest.TestCase):
                 self.assertEqual(client.external(""), "invalid-mechanism")
                 self.assertIsNone(client.authenticate("alice", "secret"))
                 client.leave()
+
+    def test_a_resumed_session_of_tls_keeps_the_certificate(self):
+        pem = self.authority.issue("alice", "alice@localhost")
+        with Server(*self.wanted) as server:
+            server.account("alice@localhost", "secret")
+            first = Certified(server, pem)
+            self.assertIn("EXTERNAL", first.offered())
+            first.session = first.socket.session  # the ticket came in front of the features
+            first.leave()
+            again = Certified(server, before=first)
+            self.assertTrue(again.socket.session_reused)
+            self.assertIn("EXTERNAL", again.offered())
+            self.assertIsNone(again.external())
+            self.expect_bound(again, "alice@localhost")
+            again.leave()
 
     def test_nobody_is_asked_without_being_told_to(self):
         pem = self.authority.issue("alice", "alice@localhost")

@@ -103,6 +103,14 @@ static void plain(struct sasl_exchange *x, struct span message)
 	ASSERT(sasl_give_verdict(x, false) == SASL_FAILURE);
 }
 
+/* Nobody but those of this host whom the certificate names. */
+static void external(struct sasl_exchange *x)
+{
+	ASSERT(x->mechanism == SASL_EXTERNAL);
+	ASSERT(strcmp(x->user->text, "alice@example.com") == 0 || strcmp(x->user->text, "bob@example.com") == 0);
+	ASSERT(sasl_give_verdict(x, false) == SASL_FAILURE);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -116,6 +124,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 3)
 		return 0;
 	context.binding[SASL_BINDING_END_POINT] = SPAN_LIT("the hash of a certificate");
+	context.certified = data[1] % 2 ? SPAN_LIT("carol@other.example\0alice@example.com\0example.com\0") :
+					   SPAN_LIT("alice@example.com\0bob@example.com\0alice@example.com/desk\0");
 	own = memcpy(xmalloc(size - 2), data + 2, size - 2);
 	first = (struct span){ own, size - 2 };
 	line = memchr(own, '\n', first.n);
@@ -129,6 +139,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		scram(&x, first, &out, data[1], answer);
 	else if (step == SASL_PASSWORD)
 		plain(&x, first);
+	else if (step == SASL_CERTIFIED)
+		external(&x);
 	sasl_free(&x);
 	buf_fini(&out);
 	free(own);
