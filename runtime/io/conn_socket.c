@@ -64,13 +64,18 @@ static void socket_ready(struct conn *c, uint32_t events)
 		conn_worker_watch(c, wanted(c)); /* what came unwanted must not come again */
 }
 
-/* A line that is dead without a word takes output as long as the kernel has room: there the same time counts from when the peer
- * should have acknowledged it (RFC 5482). 0: the system's own, some fifteen minutes. */
+static void give_up_after(struct conn *c, unsigned ms)
+{
+	setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+}
+
+/* A line that is dead without a word takes output as long as the kernel has room: there the time counts from when the peer should
+ * have acknowledged it (RFC 5482). The kernel gives up without telling the peer, so a peer that is alive and does not read must
+ * be cut off by our own clock first. 0: the system's own, some fifteen minutes. */
+#define AFTER_OURS_MS 2000u
 static void socket_limited(struct conn *c)
 {
-	unsigned ms = c->limits->stall_ms;
-
-	setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+	give_up_after(c, c->limits->stall_ms ? c->limits->stall_ms + AFTER_OURS_MS : 0);
 }
 
 static void socket_shut(struct conn *c)
@@ -81,6 +86,7 @@ static void socket_shut(struct conn *c)
 static void socket_close(struct conn *c)
 {
 	conn_worker_watch(c, 0);
+	give_up_after(c, 0); /* what is still on its way, and the end, may take the usual time: nobody waits for it here */
 	close(c->fd);
 }
 
