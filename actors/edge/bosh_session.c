@@ -9,6 +9,8 @@
 #include "runtime/outside.h"
 #include "xmpp/ns.h"
 
+_Static_assert(sizeof(struct bosh_session) <= 512, "the next size class of the allocator costs each session 128 bytes");
+
 #define QUIET_MS 1000 /* without an open request for this long, a client counts as not polling */
 #define DEFAULT_CONTENT "text/xml; charset=utf-8"
 #define OWN_MINOR 11 /* we speak version 1.11 */

@@ -50,8 +50,8 @@ struct bosh_session {
 	char cookie_local[VISITOR_LOCAL_MAX];
 	struct list held, early;
 	unsigned held_count;
-	uint64_t alone_ms;  /* no request has been open since */
 	bool was_empty;     /* the last request in turn brought nothing */
+	uint64_t alone_ms;  /* no request has been open since */
 	uint64_t calm_us;   /* overactivity: time at which the bucket of empty requests is empty again */
 	struct stanza *payload; /* of the request being processed, while the stream does not listen */
 	stanza_el payload_at;
