@@ -201,6 +201,7 @@ void sm_acknowledge(struct stream *s, uint32_t h)
 		packet_clear(&node->packet);
 		free(node);
 	}
+	sm_state_later(s);
 }
 
 static void on_ack(struct stream *s, const struct stanza *el)

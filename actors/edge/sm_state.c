@@ -32,12 +32,17 @@ void sm_state_later(struct stream *s)
 	stream_rearm(s);
 }
 
+/* What was answered with an error is not safe while its client has yet to say that it has the error, which is kept nowhere: an
+ * earlier record, or none, says less, and the stanza is sent again. */
 void sm_state_write(struct stream *s)
 {
 	struct sm *m = s->sm;
-	struct store_request *r = request(STORE_OP_PUT, span_of(m->id), NULL);
+	struct store_request *r;
 
 	m->note_by_ms = 0;
+	if (sm_owes_errors(m))
+		return;
+	r = request(STORE_OP_PUT, span_of(m->id), NULL);
 	m->noted = m->in.handled;
 	m->recorded = true;
 	buf_addf(&r->value, "%" PRIu64 " %" PRIu32 " %.*s", outside_wall_us() / 1000000, (uint32_t)m->in.handled,

@@ -120,6 +120,29 @@ static void h_is_known_after_a_crash(void **state)
 	client_free(back);
 }
 
+/* The error is in the server's memory and on the line alone: what it answers must be sent again after a crash. */
+static void what_an_error_answered_counts_when_its_client_has_it(void **state)
+{
+	static const char error[] = "<message from='bob@localhost' to='alice@localhost/made-up' type='error' id='1'><error type='wait'/></message>";
+	struct client *c = managed(), *back;
+
+	(void)state;
+	w->holds_inbound = true;
+	client_send(c, SAID("1"));
+	world_deliver(w, error, 0);
+	world_let_go(w, 0);
+	w->holds_inbound = false;
+	world_pass(w, DELAY_MS);
+	assert_int_equal(count_records(), 0);
+	client_send(c, "<a xmlns='" SM "' h='1'/>");
+	world_pass(w, DELAY_MS);
+	assert_int_equal(count_records(), 1);
+	crash(c);
+	back = stranger(ALICE_AUTH);
+	assert_string_equal(resume(back), "<failed xmlns='" SM "' h='1'>" NOT_FOUND);
+	client_free(back);
+}
+
 static void only_its_user_hears_of_it(void **state)
 {
 	struct client *c = managed(), *other;
@@ -228,6 +251,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(h_is_known_after_a_crash, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_an_error_answered_counts_when_its_client_has_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_its_user_hears_of_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_sent_writes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_ended_session_is_forgotten, setup, teardown),
