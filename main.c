@@ -197,6 +197,7 @@ static int print_reference(const char *page)
 		config_print_sample(&out);
 	else {
 		fprintf(stderr, "switchboard: no reference page '%s': options, metrics, messages, commands, features, doap or sample\n", page);
+		buf_fini(&out);
 		return 2;
 	}
 	fwrite(out.base + out.start, 1, buf_len(&out), stdout);
@@ -212,7 +213,8 @@ static void print_problems(const struct config_problems *problems)
 		config_problem_print(&problems->items[i], &out);
 		buf_add_text(&out, "\n");
 	}
-	fwrite(out.base + out.start, 1, buf_len(&out), stderr);
+	if (buf_len(&out))
+		fwrite(out.base + out.start, 1, buf_len(&out), stderr);
 	buf_fini(&out);
 }
 
@@ -364,6 +366,7 @@ static int run(const struct command_line *line, struct config *conf, const struc
 	if (error) {
 		fprintf(stderr, "switchboard: cannot start: %s\n", error);
 		free(error);
+		topology_lower(&server);
 		return 1;
 	}
 	problem = start_threads(conf);

@@ -60,7 +60,8 @@ char *xstrndup(const char *text, size_t bytes)
 {
 	char *copy = xmalloc(bytes + 1);
 
-	memcpy(copy, text, bytes);
+	if (bytes) /* NULL has none */
+		memcpy(copy, text, bytes);
 	copy[bytes] = '\0';
 	return copy;
 }

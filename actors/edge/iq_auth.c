@@ -58,6 +58,7 @@ static void log_in(struct stream *s, const struct stanza *iq)
 		return;
 	}
 	s->login->old = stanza_head(xml_pool_builder(s->edge->pool), iq);
+	free(s->login->old_resource); /* of a try before */
 	s->login->old_resource = xstrndup(jid_resource(full).p, jid_resource(full).n);
 	jid_unref(full);
 	plain_message(&message, user, password);

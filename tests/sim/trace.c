@@ -112,7 +112,8 @@ static void settle(struct way *w, uint64_t h, enum history_kind kind)
 	while (done < w->used && w->messages[done].number <= h)
 		history_add(kind, HISTORY_NONE, 0, w->messages[done++].message);
 	w->used -= done;
-	memmove(w->messages, w->messages + done, w->used * sizeof(*w->messages));
+	if (w->used)
+		memmove(w->messages, w->messages + done, w->used * sizeof(*w->messages));
 }
 
 /* A session goes on: what was not acknowledged is sent again and counts from h on. */

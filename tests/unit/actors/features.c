@@ -55,6 +55,7 @@ static void every_plugin_that_is_built_has_its_standard(void **state)
 static void the_doap_file_is_xml(void **state)
 {
 	struct buf text = BUF_INIT;
+	char *whole;
 	const char *body;
 	struct xml_pool *pool = xml_pool_new();
 	static const struct xml_limits no_limits;
@@ -62,10 +63,12 @@ static void the_doap_file_is_xml(void **state)
 
 	(void)state;
 	features_print_doap(&text);
-	body = strstr(buf_take_text(&text), "?>") + 2;
+	whole = buf_take_text(&text);
+	body = strstr(whole, "?>") + 2;
 	body += strspn(body, "\n");
 	assert_int_equal(xml_parse_document(pool, span_of(body), &no_limits, &s), STREAM_ERROR_NONE);
 	stanza_unref(s);
+	free(whole);
 	xml_pool_free(pool);
 }
 

@@ -10,15 +10,17 @@
 static int64_t count(const char *name)
 {
 	struct buf out = BUF_INIT;
-	char *text, *at;
+	char *text, *wanted, *at;
 	int64_t value;
 
 	metric_print(&out);
 	text = buf_take_text(&out);
 	buf_addf(&out, "\nswitchboard_ext_probe_%s ", name);
-	at = strstr(text, buf_take_text(&out));
+	wanted = buf_take_text(&out);
+	at = strstr(text, wanted);
 	assert_non_null(at);
 	value = strtoll(strchr(at, ' '), NULL, 10);
+	free(wanted);
 	free(text);
 	return value;
 }
