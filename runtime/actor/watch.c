@@ -39,8 +39,11 @@ static struct {
 
 /* --- where a thread is --- */
 
-/* Written by the signal's handler in the thread asked, read after `answered`. */
+/* Written by the signal's handler in the thread asked, read after `answered`. A thread that answers too late answers nobody: another
+ * one may have been asked meanwhile. */
 static struct {
+	uint32_t asked;   /* atomic: `thread` is asked and has not begun */
+	pthread_t thread; /* stays as it is while asked */
 	uintptr_t frames[FRAMES_MAX];
 	unsigned count;
 	sem_t answered;
@@ -48,10 +51,13 @@ static struct {
 
 static _Unwind_Reason_Code add_frame(struct _Unwind_Context *context, void *nothing)
 {
+	unsigned at = stack.count;
+
 	(void)nothing;
-	if (stack.count == FRAMES_MAX)
+	if (at >= FRAMES_MAX)
 		return _URC_END_OF_STACK;
-	stack.frames[stack.count++] = _Unwind_GetIP(context);
+	stack.frames[at] = _Unwind_GetIP(context);
+	stack.count = at + 1;
 	return _URC_NO_REASON;
 }
 
@@ -60,9 +66,11 @@ static void on_stack_signal(int number)
 	int kept = errno;
 
 	(void)number;
-	stack.count = 0;
-	_Unwind_Backtrace(add_frame, NULL);
-	sem_post(&stack.answered);
+	if (order_load_u32(&stack.asked) && pthread_equal(stack.thread, pthread_self()) && order_swap_u32(&stack.asked, 0)) {
+		stack.count = 0;
+		_Unwind_Backtrace(add_frame, NULL);
+		sem_post(&stack.answered);
+	}
 	errno = kept;
 }
 
@@ -72,6 +80,8 @@ static bool ask_stack(pthread_t thread)
 
 	while (sem_trywait(&stack.answered) == 0)
 		; /* a late answer to an earlier question */
+	stack.thread = thread;
+	order_store_u32(&stack.asked, 1); /* pairs with the handler's load: `thread` is set */
 	clock_gettime(CLOCK_REALTIME, &until); /* what sem_timedwait counts by */
 	until.tv_nsec += ANSWER_MS * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000L;
@@ -79,8 +89,10 @@ static bool ask_stack(pthread_t thread)
 	if (pthread_kill(thread, STACK_SIGNAL) != 0)
 		return false;
 	while (sem_timedwait(&stack.answered, &until) != 0)
-		if (errno != EINTR)
+		if (errno != EINTR) {
+			order_store_u32(&stack.asked, 0); /* not waited for any more */
 			return false;
+		}
 	return true;
 }
 
