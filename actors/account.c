@@ -9,13 +9,15 @@
 
 #define REMOVAL_KEPT_US (3600 * UINT64_C(1000000))
 
-static bool is_disabled(struct store *s, const struct jid *user)
+/* What cannot be read may be disabled: the caller does not go on then. */
+static enum status read_disabled(struct store *s, const struct jid *user, bool *disabled)
 {
 	struct buf saved = BUF_INIT;
-	bool disabled = store_get(s, STORE_ACCOUNT, jid_bare(user), &saved) == STATUS_OK && account_is_disabled(buf_span(&saved));
+	enum status st = store_get(s, STORE_ACCOUNT, jid_bare(user), &saved);
 
+	*disabled = st == STATUS_OK && account_is_disabled(buf_span(&saved));
 	buf_wipe(&saved);
-	return disabled;
+	return st == STATUS_NOT_FOUND ? STATUS_OK : st;
 }
 
 /* The keys of a password, as they are stored; slow by design. The caller wipes them. False: it may not be used. */
@@ -39,12 +41,14 @@ static bool make_keys(struct span password, uint32_t iterations, struct buf *key
 static enum status put(struct store *s, const struct jid *user, const struct buf *keys)
 {
 	struct buf text = BUF_INIT;
-	enum status st;
+	bool disabled;
+	enum status st = read_disabled(s, user, &disabled);
 
-	if (is_disabled(s, user))
+	if (disabled)
 		buf_add_text(&text, ACCOUNT_DISABLED);
 	buf_add_span(&text, buf_span(keys));
-	st = store_put(s, STORE_ACCOUNT, jid_bare(user), buf_span(&text));
+	if (st == STATUS_OK)
+		st = store_put(s, STORE_ACCOUNT, jid_bare(user), buf_span(&text));
 	buf_wipe(&text);
 	return st;
 }
