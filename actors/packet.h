@@ -18,7 +18,8 @@ enum packet_flag {
 };
 
 /* A bit for each hook of extensions, and direction, that has seen it (actors/extension/plugin.c). */
-#define PACKET_SEEN 0xff00u
+#define PACKET_SEEN_FIRST (1u << 16) /* above all flags */
+#define PACKET_SEEN (0xffu * PACKET_SEEN_FIRST)
 
 struct packet {
 	struct stanza *stanza;

@@ -22,11 +22,12 @@ struct plugin_instances {
 };
 
 enum seen { SEEN_BEFORE, SEEN_PROCESS, SEEN_UNDELIVERED, SEEN_HOOKS };
+_Static_assert(PACKET_RULES < PACKET_SEEN_FIRST && 2 * SEEN_HOOKS < 8, "bits of their own, not all of which a stanza ever has");
 
 /* True once for each stanza and direction. */
 static bool show(struct passage *p, enum seen hook)
 {
-	uint32_t bit = 0x100u << (hook + (p->direction == OUTBOUND ? (unsigned)SEEN_HOOKS : 0u));
+	uint32_t bit = PACKET_SEEN_FIRST << (hook + (p->direction == OUTBOUND ? (unsigned)SEEN_HOOKS : 0u));
 
 	if (p->packet.flags & bit)
 		return false;

@@ -210,6 +210,22 @@ static void processors_take_messages_by_their_children(void **state)
 	world_free(t.w);
 }
 
+/* XEP-0079: what the server remembers of a message is apart from which hooks have seen it. */
+static void rules_of_a_sender_keep_nothing_from_it(void **state)
+{
+	static const char rule[] = "<amp xmlns='http://jabber.org/protocol/amp'>"
+				   "<rule action='drop' condition='expire-at' value='2090-01-01T00:00:00Z'/></amp>";
+	struct two t = two(PROBE);
+	char message[400];
+
+	(void)state;
+	snprintf(message, sizeof(message), "<message to='" ROMEO "' type='chat' id='1'><here xmlns='urn:test:probe'/>%s</message>", rule);
+	client_send(t.w, t.a, message);
+	assert_log(t.w, t.a, "<message from='localhost' to='" ALICE "' type='chat'><body>taken on arrival</body></message>\n");
+	assert_log(t.w, t.r, "");
+	world_free(t.w);
+}
+
 static void a_passage_that_waits_is_shown_once(void **state)
 {
 	struct world *w = world_new(PROBE);
@@ -333,6 +349,7 @@ int main(void)
 		cmocka_unit_test(requests_are_answered_for_the_server_and_the_account),
 		cmocka_unit_test(a_request_is_answered_also_when_the_extension_does_not),
 		cmocka_unit_test(processors_take_messages_by_their_children),
+		cmocka_unit_test(rules_of_a_sender_keep_nothing_from_it),
 		cmocka_unit_test(a_passage_that_waits_is_shown_once),
 		cmocka_unit_test(the_filter_sees_what_comes_of_a_stanza),
 		cmocka_unit_test(what_the_filter_drops_is_handled),
