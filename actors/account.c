@@ -169,6 +169,7 @@ const char *account_refusal_text(enum account_refusal r)
 		[ACCOUNT_UNKNOWN] = "no such account",
 		[ACCOUNT_FULL] = "the domain has as many accounts as max-users allows",
 		[ACCOUNT_BAD_PASSWORD] = "this password cannot be used: at most 1,023 bytes of UTF-8, no control characters",
+		[ACCOUNT_PROTECTED] = "this account may run commands itself: only --admins and itself may change it",
 		[ACCOUNT_STORE] = "the store failed",
 	};
 

@@ -29,6 +29,7 @@ enum account_refusal {
 	ACCOUNT_UNKNOWN,    /* there is none */
 	ACCOUNT_FULL,       /* max-users */
 	ACCOUNT_BAD_PASSWORD,
+	ACCOUNT_PROTECTED,  /* it runs commands itself, and who asks is none of --admins */
 	ACCOUNT_STORE,      /* the store failed; it has logged why */
 };
 const char *account_refusal_text(enum account_refusal r);

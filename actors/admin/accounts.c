@@ -18,6 +18,8 @@ static enum stanza_error condition_of(enum account_refusal r)
 		return STANZA_ERROR_ITEM_NOT_FOUND;
 	case ACCOUNT_BAD_PASSWORD:
 		return STANZA_ERROR_NOT_ACCEPTABLE;
+	case ACCOUNT_PROTECTED:
+		return STANZA_ERROR_FORBIDDEN;
 	case ACCOUNT_STORE:
 		return STANZA_ERROR_INTERNAL_SERVER_ERROR;
 	default:
@@ -54,12 +56,27 @@ static bool has_password(struct call *c)
 	return true;
 }
 
+static bool may_change(const struct call *c, const struct jid *account)
+{
+	return command_may_change(c->server, c->packet.from, account);
+}
+
+static enum account_refusal add(struct call *c, const struct jid *account)
+{
+	return may_change(c, account) ? account_add(c->store, c->server->conf, account, call_field(c, "password")) : ACCOUNT_PROTECTED;
+}
+
+static enum account_refusal set_password(struct call *c, const struct jid *account)
+{
+	return may_change(c, account) ? account_change(c->store, c->server->conf, account, call_field(c, "password")) : ACCOUNT_PROTECTED;
+}
+
 void run_add_user(struct call *c)
 {
 	struct jid *account = call_account(c, call_field(c, "accountjid"), false);
 
 	if (account && has_password(c))
-		answer(c, account, account_add(c->store, c->server->conf, account, call_field(c, "password")), "account made");
+		answer(c, account, add(c, account), "account made");
 	jid_unref(account);
 }
 
@@ -68,7 +85,7 @@ void run_change_user_password(struct call *c)
 	struct jid *account = call_account(c, call_field(c, "accountjid"), false);
 
 	if (account && has_password(c))
-		answer(c, account, account_change(c->store, c->server->conf, account, call_field(c, "password")), "password changed");
+		answer(c, account, set_password(c, account), "password changed");
 	jid_unref(account);
 }
 
@@ -87,7 +104,7 @@ struct changing {
 static void change_one(struct call *c, struct jid *account, void *ctx)
 {
 	struct changing *all = ctx;
-	enum account_refusal r = all->change(c, account);
+	enum account_refusal r = may_change(c, account) ? all->change(c, account) : ACCOUNT_PROTECTED;
 
 	if (r) {
 		buf_addf(&all->failed, "%s%.*s: %s", buf_len(&all->failed) ? "; " : "", SPAN_FMT(jid_bare(account)), account_refusal_text(r));

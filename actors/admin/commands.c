@@ -173,6 +173,11 @@ bool command_names(const struct server *s, const struct jid *account)
 	       is_in_acl(conf, n.bare);
 }
 
+bool command_may_change(const struct server *s, const struct jid *asker, const struct jid *account)
+{
+	return jid_eq_bare(asker, account) || names(&s->conf->admins, jid_bare(asker)) || !command_names(s, account);
+}
+
 /* --- the reference --- */
 
 static void print_fields(const struct command *c, struct buf *out)

@@ -36,5 +36,8 @@ enum command_reach command_reach(const struct server *s, const struct command *c
 
 /* Whether the configuration, or a domain, gives this address a right of its own: no stranger may take it. */
 bool command_names(const struct server *s, const struct jid *account);
+/* May the asker, who may run a command that changes this account, do so? Who could give himself the password of somebody with more
+ * rights would have them: accounts that may run commands are changed by --admins alone, and by themselves. */
+bool command_may_change(const struct server *s, const struct jid *asker, const struct jid *account);
 
 void commands_print_reference(struct buf *out); /* docs/reference/commands.md */
