@@ -336,7 +336,7 @@ static void on_shard_bind(struct shard *self, struct shard_bind *m)
 		struct passage gone = passage_of(self, user, old);
 
 		pipeline_replaced(&gone);
-		s->takes_offline = old->takes_offline;
+		s->takes_offline = old->takes_offline && !old->looks_itself; /* else it has been given nothing yet */
 		session_inherit(s, old);
 		close_replaced(self, old);
 		offline_session_gone(&p, old);
