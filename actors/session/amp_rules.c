@@ -5,6 +5,7 @@
 #include "actors/session/contacts.h"
 #include "actors/session/deliver.h"
 #include "actors/session/offline.h"
+#include "actors/session/privacy.h"
 #include "actors/session/resent.h"
 #include "runtime/metric.h"
 #include "runtime/outside.h"
@@ -208,7 +209,7 @@ static enum xep_verdict may_ask(struct passage *p, const struct amp_rules *rules
 			return XEP_WAIT;
 		if (p->user->roster == FACT_LOST)
 			return passage_refuse(p, STANZA_ERROR_RESOURCE_CONSTRAINT, NULL);
-		if (roster_shows(contacts_state(p->user, p->packet.from)))
+		if (roster_shows(contacts_state(p->user, p->packet.from)) && privacy_shows(p, p->session, p->packet.from))
 			return XEP_PASS;
 	}
 	return refuse(p, STANZA_ERROR_NOT_ACCEPTABLE, "invalid-rules", rules);

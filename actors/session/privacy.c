@@ -54,6 +54,24 @@ bool privacy_decides(const struct passage *p, const struct session *s, enum priv
 	return jid_eq_bare(other, p->user->bare) || allows(p, list_of(p->user, s), kind, other);
 }
 
+bool privacy_shows(const struct passage *p, const struct session *s, const struct jid *other)
+{
+	bool any = false;
+
+	if (s || !p->user->privacy)
+		return privacy_lets(p, s, PRIVACY_PRESENCE_OUT, other);
+	LIST_EACH(it, &p->user->sessions) {
+		const struct session *one = CONTAINER_OF(it, struct session, link);
+
+		if (!session_is_available(p->users, one))
+			continue;
+		if (privacy_decides(p, one, PRIVACY_PRESENCE_OUT, other))
+			return true;
+		any = true;
+	}
+	return !any && privacy_decides(p, NULL, PRIVACY_PRESENCE_OUT, other);
+}
+
 /* The account, its server and what speaks for it. */
 static bool is_never_blocked(const struct passage *p, const struct jid *other)
 {

@@ -27,6 +27,10 @@ static inline bool privacy_skips(const struct passage *p, const struct session *
 	return p->is_filtered && !privacy_decides(p, s, privacy_kind_in(p->packet.stanza), p->packet.from);
 }
 
+/* May the other know that session s (NULL: any client of the account) is there? Who is denied presence is told nothing in
+ * other ways either. */
+bool privacy_shows(const struct passage *p, const struct session *s, const struct jid *other);
+
 /* --- for requests --- */
 /* XEP_PASS: *out is what is kept, the caller's; roster and lists are known. Else return what it returns. */
 enum xep_verdict privacy_open(struct passage *p, struct privacy **out);

@@ -6,6 +6,7 @@
 #include "actors/session/caps.h"
 #include "actors/session/contacts.h"
 #include "actors/session/pipeline.h"
+#include "actors/session/privacy.h"
 #include "xmpp/ns.h"
 
 /* The address of its commands (commands.c), which admins are shown. */
@@ -182,7 +183,7 @@ static void add_clients(const struct passage *p, struct builder *b)
 	LIST_EACH(it, &p->user->sessions) {
 		const struct session *s = CONTAINER_OF(it, struct session, link);
 
-		if (session_is_available(p->users, s))
+		if (session_is_available(p->users, s) && privacy_lets(p, s, PRIVACY_PRESENCE_OUT, p->packet.from))
 			add_item(b, s->full, NULL);
 	}
 }

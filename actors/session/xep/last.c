@@ -6,6 +6,7 @@
 
 #include "actors/session/contacts.h"
 #include "actors/session/last_seen.h"
+#include "actors/session/privacy.h"
 #include "actors/store.h"
 #include "runtime/outside.h"
 #include "xmpp/ns.h"
@@ -51,7 +52,8 @@ static bool may_see(struct passage *p, enum xep_verdict *v)
 		return true;
 	if (!passage_knows_roster(p))
 		return false;
-	if (p->user->roster == FACT_YES && roster_shows(contacts_state(p->user, p->packet.from)))
+	if (p->user->roster == FACT_YES && roster_shows(contacts_state(p->user, p->packet.from)) &&
+	    privacy_shows(p, p->session, p->packet.from))
 		return true;
 	*v = passage_refuse(p, p->user->roster == FACT_LOST ? STANZA_ERROR_RESOURCE_CONSTRAINT : STANZA_ERROR_FORBIDDEN, NULL);
 	return false;
