@@ -78,6 +78,14 @@ void last_seen_note(struct last_seen *l, const struct jid *account, uint64_t wal
 	list_push_back(&l->entries, &e->link);
 }
 
+void last_seen_forget(struct last_seen *l, const struct jid *account)
+{
+	struct entry *e = map_find(l->by_account, jid_bare(account));
+
+	if (e)
+		drop(l, e);
+}
+
 bool last_seen_find(const struct last_seen *l, const struct jid *account, uint64_t *wall_us, struct span *status)
 {
 	const struct entry *e = map_find(l->by_account, jid_bare(account));

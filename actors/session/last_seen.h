@@ -13,6 +13,7 @@ struct last_seen; /* opaque */
 struct last_seen *last_seen_new(uint64_t most); /* 0 = none are remembered */
 void last_seen_free(struct last_seen *l);       /* NULL allowed */
 void last_seen_note(struct last_seen *l, const struct jid *account, uint64_t wall_us, struct span status);
+void last_seen_forget(struct last_seen *l, const struct jid *account);
 /* False: not known. *status lives until the next note. */
 bool last_seen_find(const struct last_seen *l, const struct jid *account, uint64_t *wall_us, struct span *status);
 

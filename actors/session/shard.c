@@ -18,6 +18,7 @@
 #include "actors/session/desk_link.h"
 #include "actors/session/expire.h"
 #include "actors/session/kept.h"
+#include "actors/session/last_seen.h"
 #include "actors/session/offline.h"
 #include "actors/session/pace.h"
 #include "actors/session/pipeline.h"
@@ -601,7 +602,10 @@ static void end_account(struct shard *self, struct user *user)
 	struct passage p = passage_of(self, user, NULL);
 
 	LOG_INFO("session", "%.*s was removed, sessions to end: %u", SPAN_FMT(jid_bare(user->bare)), user->session_count);
+	user->is_removed = true;
 	end_sessions(self, user, NULL, STREAM_ERROR_NOT_AUTHORIZED, "This account was removed");
+	user->is_removed = false;
+	last_seen_forget(self->users.last_seen, user->bare);
 	if (user->class == CLASS_USER && user->account == FACT_YES)
 		user->account = FACT_UNKNOWN;
 	if (user->class != CLASS_VISITOR && user->roster == FACT_YES)

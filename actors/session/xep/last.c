@@ -109,6 +109,8 @@ static void note(struct passage *p, struct span status)
 	uint64_t now_us = outside_wall_us();
 	struct store_request *r;
 
+	if (p->user->is_removed)
+		return;
 	last_seen_note(p->users->last_seen, p->user->bare, now_us, status);
 	if (!is_kept(p))
 		return;
