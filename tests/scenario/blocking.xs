@@ -38,6 +38,7 @@ b2< <message from='{a2}' type='error' id='m5'/>
 # a seat that blocks a visitor hears no more of it
 connect s tcp seat@localhost secret
 s> <presence/>
+s< <presence from='{s}'/>
 connect v $transport
 v> <iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>
 v< <iq type='result' id='r'><query xmlns='jabber:iq:roster'><item jid='seat@localhost'/></query></iq>
