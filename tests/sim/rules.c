@@ -298,6 +298,17 @@ static bool h_is_sane(struct view *v)
 	return ok;
 }
 
+/* <resumed/> goes in front of what the session kept for its client: an error among that leaves in the same breath. */
+static bool given_back_with_it(const struct view *v, size_t said)
+{
+	const struct history_entry *e = &v->h->entries[said];
+
+	for (size_t i = said + 1; i < v->h->count && v->h->entries[i].at_us == e->at_us; i++)
+		if (v->h->entries[i].kind == HISTORY_GIVEN_BACK && v->h->entries[i].message == e->message)
+			return true;
+	return false;
+}
+
 /* As the server itself did things (trace.h): what it says it answers for is on the disk, or somebody has said that they have it, or it is
  * in the hands of the kernel of one who never says so, or its sender has it back. */
 static bool acknowledged_after_durable(struct view *v)
@@ -311,7 +322,7 @@ static bool acknowledged_after_durable(struct view *v)
 		if (e->message == HISTORY_NONE)
 			continue;
 		safe[e->message] |= (fates & 1u << e->kind) != 0;
-		if (e->kind == HISTORY_SAID && !safe[e->message])
+		if (e->kind == HISTORY_SAID && !safe[e->message] && !given_back_with_it(v, i))
 			ok = broken(v, "I6 durable first", "acknowledged while it was in memory only", e->message, e);
 	}
 	free(safe);

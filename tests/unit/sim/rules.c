@@ -247,6 +247,10 @@ static void with_durability_safety_comes_before_the_word(void **state)
 		then(HISTORY_SAID, HISTORY_NONE, m);
 		then(HISTORY_RECEIVE, ben, m);
 	}
+	m = sent(ann, ben);
+	then(HISTORY_SAID, HISTORY_NONE, m);
+	then(HISTORY_GIVEN_BACK, HISTORY_NONE, m)->at_us = clock_us -= S; /* behind <resumed/>, in the same breath */
+	then(HISTORY_BOUNCE, ann, m);
 	assert_kept();
 	m = sent(ann, ben);
 	then(HISTORY_RECEIVE, ben, m); /* he has it, and the server does not know that yet */
