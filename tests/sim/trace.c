@@ -179,7 +179,6 @@ static void resumed(struct trace *t, const char *element)
 	t->session = s;
 	settle(&s->in, h, HISTORY_SAID);
 	go_on(&s->in, h);
-	settle(&s->out, t->has, HISTORY_TAKEN);
 	go_on(&s->out, t->has);
 }
 
@@ -220,7 +219,9 @@ static void arrived(struct trace *t, const char *element)
 		t->session->asked = true;
 	} else if (scan_is(element, "resume")) {
 		(void)scan_attribute(element, "previd", t->previous, sizeof(t->previous));
-		(void)read_h(element, &t->has);
+		/* The server knows from now on, though <resumed/> may wait for what is on its way. */
+		if (read_h(element, &t->has) && session_find(t->previous))
+			settle(&session_find(t->previous)->out, t->has, HISTORY_TAKEN);
 	} else if (scan_is(element, "a") && s && read_h(element, &h)) {
 		settle(&s->out, h, HISTORY_TAKEN);
 	}
