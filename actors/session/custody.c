@@ -197,6 +197,25 @@ bool custody_is_promised(const struct passage *p)
 	return p->custody && p->custody->state == ROW_SAVED;
 }
 
+uint64_t custody_move(struct passage *p)
+{
+	uint64_t receipt = custody_is_promised(p) ? p->custody->receipt : 0;
+
+	if (receipt)
+		p->custody = NULL;
+	return receipt;
+}
+
+void custody_moved(struct users *u, struct outbox *out, uint64_t receipt)
+{
+	struct custody *c = by_receipt(u, receipt);
+
+	if (!c)
+		return;
+	release_row(u, out, c);
+	end(u, c);
+}
+
 void custody_leave(struct passage *p)
 {
 	struct custody *c = p->custody;

@@ -53,6 +53,10 @@ bool custody_came_back(struct passage *p);
 uint64_t custody_time_us(const struct passage *p);
 /* The message in passing came back, and its sender has been told that it is handled. */
 bool custody_is_promised(const struct passage *p);
+/* The promised message in passing is to be kept elsewhere, and its row stays until custody_moved says that it is. Its receipt; 0 = it
+ * was not promised. */
+uint64_t custody_move(struct passage *p);
+void custody_moved(struct users *u, struct outbox *out, uint64_t receipt);
 /* After the message in passing was decided: what is still p->custody ends, its row with it. */
 void custody_leave(struct passage *p);
 

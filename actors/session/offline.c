@@ -16,6 +16,8 @@
 #define PAGE_ROWS 100u
 #define PAGE_BYTES 65536u
 #define HELD_MAX 1000u
+/* In user->returned: no session's, but of messages that wait for the store. */
+#define OFFLINE_AGAIN UINT64_MAX
 /* A visitor who left rarely comes back for more (reliability 6b). */
 #define VISITOR_KEEP_MAX 50u
 
@@ -101,7 +103,19 @@ static void append(struct passage *p, uint64_t most)
 		r->total *= 2;
 	}
 	r->packet = packet_note_new(&copy);
+	r->note[0] = custody_move(p);
 	outbox_store(p->out, p->server, p->user, r);
+}
+
+/* The promised message in passing: it lies in its row, and is decided anew when the store may be whole again. What comes for its user
+ * waits behind it. */
+static void keep_later(struct passage *p)
+{
+	struct packet again = packet_copy(&p->packet);
+
+	again.flags |= PACKET_RETURNED | PACKET_CUSTODY;
+	list_push_back(&p->user->returned, &waiting_new(&again, false, OFFLINE_AGAIN)->link);
+	p->user->waits_for_store = true;
 }
 
 static enum xep_verdict too_many(struct passage *p)
@@ -126,6 +140,10 @@ enum xep_verdict offline_keep(struct passage *p)
 		return passage_refuse(p, STANZA_ERROR_SERVICE_UNAVAILABLE, NULL);
 	if (!passage_knows_account(p))
 		return XEP_WAIT;
+	if (p->user->account == FACT_LOST && custody_move(p)) {
+		keep_later(p);
+		return XEP_REFUSED;
+	}
 	if (p->user->account == FACT_LOST)
 		return passage_refuse(p, STANZA_ERROR_RESOURCE_CONSTRAINT, NULL);
 	if (p->user->account == FACT_NO &&
@@ -159,6 +177,14 @@ enum xep_verdict offline_would_keep(struct passage *p)
 
 void offline_kept(struct passage *p, struct store_request *r)
 {
+	uint64_t promised = r->note[0];
+
+	if (promised && r->status != STATUS_OK && r->status != STATUS_LIMIT) {
+		keep_later(p);
+		return;
+	}
+	if (promised)
+		custody_moved(p->users, p->out, promised);
 	if (r->status == STATUS_OK) {
 		metric_inc(METRIC_offline_stored);
 		return;
@@ -410,7 +436,7 @@ bool offline_hold(struct passage *p)
 
 bool offline_is_failed(const struct user *user)
 {
-	return user->flush && user->flush->failed;
+	return user->waits_for_store || (user->flush && user->flush->failed);
 }
 
 void offline_retry(struct passage *p)
@@ -419,6 +445,9 @@ void offline_retry(struct passage *p)
 
 	if (f && f->failed)
 		read_page(p, f);
+	if (p->user->waits_for_store)
+		user_release_returned(p->user, OFFLINE_AGAIN);
+	p->user->waits_for_store = false;
 }
 
 void offline_free(struct user *user)

@@ -15,7 +15,8 @@ bool offline_read_limit(struct span text, uint64_t *count);
 enum xep_verdict offline_keep(struct passage *p);
 /* Whether it would: XEP_DONE or XEP_REFUSED, XEP_WAIT when a fact is missing. Does nothing. */
 enum xep_verdict offline_would_keep(struct passage *p);
-/* A store answer to that. */
+/* A store answer to that. What was promised to its sender is not given back as an error because the store fails: its row stays and it
+ * is tried again. */
 void offline_kept(struct passage *p, struct store_request *r);
 
 /* A kept message and its sender, the caller's; NULL, both: it is damaged. */
@@ -32,7 +33,8 @@ void offline_written(struct passage *p, struct session *s, uint64_t receipt);
 void offline_session_gone(struct passage *p, const struct session *s);
 /* True: the message waits behind a flush, its packet is taken. */
 bool offline_hold(struct passage *p);
-/* The store did not give a page; live messages pass meanwhile. SHARD_TICK tries again. */
+/* The store did not give a page, and live messages pass meanwhile; or it did not take what was promised, and nothing passes. SHARD_TICK
+ * tries again. */
 bool offline_is_failed(const struct user *user);
 void offline_retry(struct passage *p);
 void offline_free(struct user *user);

@@ -85,7 +85,7 @@ static void ask_account(struct shard *self, struct user *user)
 
 static bool is_blocked(const struct user *user)
 {
-	return user->account == FACT_ASKED || user->roster == FACT_ASKED || kept_is_asked(user);
+	return user->account == FACT_ASKED || user->roster == FACT_ASKED || user->waits_for_store || kept_is_asked(user);
 }
 
 /* Runs one stanza; false: it must wait, and what it waits for has been asked. Takes *packet otherwise. */
@@ -526,11 +526,22 @@ static void on_shard_contact(struct shard *self, struct shard_contact *m)
 	settle(self, user);
 }
 
+struct retrying {
+	struct shard *self;
+	struct user **users; /* whose waiting stanzas may run; not while the table of all is walked */
+	size_t count;
+};
+
 static void retry(void *ctx, struct span key UNUSED, void *value)
 {
-	struct shard *self = ctx;
-	struct passage p = passage_of(self, value, NULL);
+	struct retrying *r = ctx;
+	struct user *user = value;
+	struct passage p = passage_of(r->self, user, NULL);
 
+	if (user->waits_for_store) {
+		r->users = xrealloc(r->users, (r->count + 1) * sizeof(struct user *));
+		r->users[r->count++] = user;
+	}
 	offline_retry(&p);
 }
 
@@ -545,9 +556,14 @@ static void on_shard_expire(struct shard *self, struct shard_expire *m)
 
 static void on_shard_tick(struct shard *self, struct edge_signal *m UNUSED)
 {
+	struct retrying r = { .self = self };
+
 	self->ticking = false;
-	map_each(self->users.by_bare, retry, self);
+	map_each(self->users.by_bare, retry, &r);
 	custody_retry(&self->users, &self->out);
+	for (size_t i = 0; i < r.count; i++)
+		settle(self, r.users[i]);
+	free(r.users);
 	outbox_send(&self->out, self->server);
 }
 

@@ -78,8 +78,9 @@ struct user {
 	bool is_absent;   /* visitor: no session is alive, and the desk knows */
 	bool told_taking; /* what the pool was told last */
 	bool privacy_known;
-	bool account_busy : 1; /* an auth actor works on it */
-	bool is_removed : 1;   /* its account was: nothing is kept of the sessions that end now */
+	bool account_busy : 1;    /* an auth actor works on it */
+	bool waits_for_store : 1; /* for messages it must take (offline.c): all that comes waits behind them */
+	bool is_removed : 1;      /* its account was: nothing is kept of the sessions that end now */
 	unsigned carbons;  /* sessions that want them */
 	unsigned session_count, waiting_count, pending; /* pending: store answers that will come */
 	unsigned listed;    /* items clients see */

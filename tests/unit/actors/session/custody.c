@@ -92,6 +92,40 @@ static void a_store_that_fails_is_tried_again(void **state)
 	world_free(f.w);
 }
 
+/* Its sender was told that it is safe, and it is, in its row: that stays until the message is kept elsewhere, however often the store
+ * refuses, and nobody is told of an error. What comes after it waits behind it. */
+static void what_was_promised_keeps_its_row_until_it_is_kept_elsewhere(void **state)
+{
+	struct fixture f = begin(NO_DESK);
+	unsigned again;
+	const char *log;
+
+	(void)state;
+	client_send_owed(f.w, f.a, hello, 1);
+	world_pass(f.w, DELAY_MS);
+	assert_log(f.w, f.a, "HANDLED 1\n");
+	assert_int_equal(world_pending_rows(f.w, ROMEO), 1);
+	f.w->store_answer = STATUS_IO;
+	client_drop(f.w, f.r, CLOSE_SOCKET_LOST);
+	world_pass(f.w, 12000); /* tried twice again */
+	assert_log(f.w, f.a, "");
+	assert_int_equal(world_pending_rows(f.w, ROMEO), 1);
+	assert_int_equal(world_offline_rows(f.w, ROMEO), 0);
+	client_send(f.w, f.a, "<message to='romeo@localhost' type='chat' id='m2'><body>later</body></message>");
+	f.w->store_answer = STATUS_OK;
+	world_pass(f.w, 6000);
+	assert_log(f.w, f.a, "");
+	assert_int_equal(world_pending_rows(f.w, ROMEO), 0);
+	assert_int_equal(world_offline_rows(f.w, ROMEO), 2);
+	again = client_new(f.w, ROMEO, "r2");
+	client_send(f.w, again, "<presence/>");
+	log = client_log(f.w, again);
+	assert_has(log, "hello");
+	assert_has(strstr(log, "hello"), "later");
+	assert_int_equal(metric_read(METRIC_custody), 0);
+	world_free(f.w);
+}
+
 static bool show_id(void *ctx, const struct store_log_row *row)
 {
 	const char *id = strstr(row->value.p, "id='");
@@ -397,6 +431,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_acknowledged_is_on_disk_before_the_sender_hears),
 		cmocka_unit_test(acknowledged_while_it_is_written_leaves_no_row),
 		cmocka_unit_test(a_store_that_fails_is_tried_again),
+		cmocka_unit_test(what_was_promised_keeps_its_row_until_it_is_kept_elsewhere),
 		cmocka_unit_test(what_comes_after_a_failure_waits_behind_it),
 		cmocka_unit_test(a_lost_receiver_makes_it_an_offline_message),
 		cmocka_unit_test(it_keeps_its_time_wherever_it_is_kept),
