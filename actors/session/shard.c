@@ -7,7 +7,7 @@
  *   3. Nothing is written to the store because somebody logs in or out.
  *   4. A user is in memory only while a session or something pending needs it.
  * Messages to a session that has ended are ignored, but for what its client said before: that is still delivered. */
-#include "actors/session/shard.h"
+#include "actors/session/shard_inner.h"
 
 #include <stdlib.h>
 
@@ -15,39 +15,20 @@
 #include "actors/session/ask.h"
 #include "actors/session/contacts.h"
 #include "actors/session/custody.h"
-#include "actors/session/desk_link.h"
 #include "actors/session/expire.h"
 #include "actors/session/kept.h"
-#include "actors/session/last_seen.h"
 #include "actors/session/offline.h"
 #include "actors/session/pace.h"
 #include "actors/session/pipeline.h"
 #include "actors/session/resent.h"
-#include "runtime/log.h"
 #include "runtime/metric.h"
-#include "runtime/outside.h"
 #include "xmpp/parser.h"
 
-#define RESOURCE_BYTES 8 /* random ones in a resource the server makes up */
 #define RETRY_MS 5000u
-
-struct shard {
-	const struct server *server;
-	actor_id self;
-	struct users users;
-	struct pipeline pipeline;
-	struct outbox out;
-	struct builder *builder;
-	struct xml_pool *xml;
-	struct resent *resent;
-	bool ticking; /* a SHARD_TICK is on its way */
-	bool saving;  /* so is a SHARD_SAVE */
-	bool pacing;  /* and a SHARD_PACE */
-};
 
 /* --- passages --- */
 
-static struct passage passage_of(struct shard *self, struct user *user, struct session *s)
+struct passage shard_passage(struct shard *self, struct user *user, struct session *s)
 {
 	return (struct passage){
 		.server = self->server,
@@ -91,7 +72,7 @@ static bool is_blocked(const struct user *user)
 /* Runs one stanza; false: it must wait, and what it waits for has been asked. Takes *packet otherwise. */
 static bool run_one(struct shard *self, struct user *user, struct packet *packet, bool outbound, uint64_t session)
 {
-	struct passage p = passage_of(self, user, NULL);
+	struct passage p = shard_passage(self, user, NULL);
 
 	p.direction = outbound ? OUTBOUND : INBOUND;
 	p.session = session_of(self, user, packet, outbound, session);
@@ -161,8 +142,7 @@ static void wake_later(struct shard *self, struct user *user)
 		SIGNAL_LATER(self, shard_save, &self->saving, (uint64_t)conf->durability_delay);
 }
 
-/* The end of every handler: runs what can run, sends what was decided, frees a user that nothing keeps. */
-static void settle(struct shard *self, struct user *user)
+void shard_settle(struct shard *self, struct user *user)
 {
 	run_waiting(self, user);
 	wake_later(self, user);
@@ -174,7 +154,7 @@ static void settle(struct shard *self, struct user *user)
 /* Too many wait already: this one is refused. Takes *packet. */
 static void turn_away(struct shard *self, struct user *user, struct packet *packet, bool outbound, uint64_t session)
 {
-	struct passage p = passage_of(self, user, NULL);
+	struct passage p = shard_passage(self, user, NULL);
 
 	metric_limit(METRIC_limit_waiting);
 	p.direction = outbound ? OUTBOUND : INBOUND;
@@ -195,190 +175,7 @@ static void take_in(struct shard *self, struct user *user, struct packet *packet
 		list_push_back(&user->waiting, &waiting_new(packet, outbound, session)->link);
 		user->waiting_count++;
 	}
-	settle(self, user);
-}
-
-/* --- sessions --- */
-
-static void answer_bind(struct shard *self, const struct shard_bind *m, const struct session *s,
-			enum stanza_error error)
-{
-	struct edge_bound *bound = MSG_NEW(edge_bound, edge_bound);
-
-	bound->link = m->link;
-	bound->error = error;
-	if (s) {
-		bound->full = jid_ref(s->full);
-		bound->session = s->handle;
-	}
-	outbox_add(&self->out, m->link.edge, bound);
-}
-
-static struct jid *choose_full(const struct user *user, const char *wanted)
-{
-	struct span text = span_of(wanted);
-	struct jid *full = text.n ? jid_with_resource(user->bare, text) : NULL;
-	char made_up[2 * RESOURCE_BYTES + 1];
-
-	if (full)
-		return full;
-	outside_random_hex(made_up, RESOURCE_BYTES);
-	return jid_with_resource(user->bare, span_of(made_up));
-}
-
-/* The client is told why; SHARD_CLOSED of its connection will find nobody. */
-static void close_client(struct shard *self, struct session *s, enum stream_error error, const char *text)
-{
-	struct edge_close *m = MSG_NEW(edge_close, edge_close);
-
-	m->link = s->client;
-	m->error = error;
-	m->text = text;
-	outbox_add(&self->out, s->client.edge, m);
-	session_unlink(&self->users, s);
-}
-
-/* Another one has its place. */
-static void close_replaced(struct shard *self, struct session *s)
-{
-	close_client(self, s, STREAM_ERROR_CONFLICT, "Replaced by new connection");
-}
-
-static void end_session(struct shard *self, struct session *s, enum close_reason reason)
-{
-	struct passage p = passage_of(self, s->user, s);
-
-	pipeline_closed(&p, reason);
-	user_release_returned(s->user, s->handle);
-	session_free(s);
-}
-
-/* Room for one session more? A visitor's oldest tab gives way; an account's new client is refused. */
-static bool make_room(struct shard *self, struct user *user)
-{
-	const struct config *conf = self->server->conf;
-	int64_t most = user->class == CLASS_VISITOR ? conf->limit_sessions_visitor : conf->limit_sessions_account;
-
-	if (!most || user->session_count < (uint64_t)most)
-		return true;
-	metric_limit(METRIC_limit_sessions);
-	if (user->class != CLASS_VISITOR)
-		return false;
-	while (user->session_count >= (uint64_t)most) {
-		struct session *oldest = CONTAINER_OF(user->sessions.next, struct session, link);
-
-		close_replaced(self, oldest);
-		if (user->session_count > 0) {
-			end_session(self, oldest, CLOSE_REPLACED);
-		} else { /* the new one comes at once: the visitor never left */
-			struct passage p = passage_of(self, user, oldest);
-
-			pipeline_replaced(&p);
-			offline_session_gone(&p, oldest);
-			user_release_returned(user, oldest->handle);
-			session_free(oldest);
-		}
-	}
-	return true;
-}
-
-/* A page that was reloaded after its line broke logs in anew while the server still waits for its old session. What was
- * said to that one must not wait with it (live-chat 4.5): a visitor's session that has fallen silent gives way to one
- * that came after it and lives. Two tabs that both live keep both. */
-static void replace_silent(struct shard *self, struct user *user)
-{
-	bool lives = false;
-	struct list *it = user->sessions.prev;
-
-	if (user->class != CLASS_VISITOR)
-		return;
-	while (it != &user->sessions) {
-		struct session *s = CONTAINER_OF(it, struct session, link);
-
-		it = it->prev;
-		if (s->alive) {
-			lives = true;
-		} else if (lives) {
-			close_replaced(self, s);
-			end_session(self, s, CLOSE_REPLACED);
-		}
-	}
-}
-
-static void on_shard_bind(struct shard *self, struct shard_bind *m)
-{
-	struct user *user = users_get(&self->users, m->bare);
-	struct jid *full = choose_full(user, m->resource);
-	struct session *old = user_resource(user, full), *s;
-	struct passage p;
-
-	if (m->class == CLASS_VISITOR && user->class == CLASS_USER && user->session_count == 0) {
-		user->class = CLASS_VISITOR; /* an anonymous login decides that */
-		if (user->roster == FACT_UNKNOWN)
-			contacts_begin(user);
-	}
-	if (!server_is_local(self->server, jid_domain(user->bare))) { /* removed while its client was logging in */
-		jid_unref(full);
-		answer_bind(self, m, NULL, STANZA_ERROR_SERVICE_UNAVAILABLE);
-		settle(self, user);
-		return;
-	}
-	if (!old && !make_room(self, user)) {
-		jid_unref(full);
-		answer_bind(self, m, NULL, STANZA_ERROR_RESOURCE_CONSTRAINT);
-		settle(self, user);
-		return;
-	}
-	user->account = FACT_YES;
-	s = session_open(&self->users, user, full, m);
-	p = passage_of(self, user, s);
-	answer_bind(self, m, s, STANZA_ERROR_NONE);
-	if (old) {
-		struct passage gone = passage_of(self, user, old);
-
-		pipeline_replaced(&gone);
-		s->takes_offline = old->takes_offline && !old->looks_itself; /* else it has been given nothing yet */
-		session_inherit(s, old);
-		close_replaced(self, old);
-		offline_session_gone(&p, old);
-		user_release_returned(user, old->handle);
-		session_free(old);
-	}
-	LOG_DEBUG("session", "%.*s bound from %s", SPAN_FMT(jid_full(full)), m->address);
-	pipeline_opened(&p);
-	replace_silent(self, user);
-	settle(self, user);
-}
-
-static void on_shard_closed(struct shard *self, struct shard_closed *m)
-{
-	struct session *s = users_session(&self->users, m->session);
-	struct user *user;
-
-	if (!s)
-		return;
-	user = s->user;
-	LOG_DEBUG("session", "%.*s ended", SPAN_FMT(jid_full(s->full)));
-	session_unlink(&self->users, s);
-	end_session(self, s, m->reason);
-	settle(self, user);
-}
-
-static void on_shard_liveness(struct shard *self, struct shard_liveness *m)
-{
-	struct session *s = users_session(&self->users, m->session);
-	struct user *user;
-	struct passage p;
-
-	if (!s)
-		return;
-	user = s->user;
-	s->alive = m->alive;
-	p = passage_of(self, user, s);
-	desk_link_liveness(&p);
-	desk_link_agent(&p, AGENT_LOST);
-	replace_silent(self, user);
-	settle(self, user);
+	shard_settle(self, user);
 }
 
 /* --- stanzas --- */
@@ -401,7 +198,7 @@ static void on_shard_inbound(struct shard *self, struct shard_inbound *m)
 
 static void serve(struct shard *self, struct packet *packet)
 {
-	struct passage p = passage_of(self, NULL, NULL);
+	struct passage p = shard_passage(self, NULL, NULL);
 
 	p.packet = packet_take(packet);
 	pipeline_run(&p);
@@ -453,11 +250,11 @@ static void on_shard_written(struct shard *self, struct shard_written *m)
 		user = custody_acknowledged(&self->users, &self->out, m->receipt); /* the session may be gone by now */
 	} else if (s) {
 		user = s->user;
-		p = passage_of(self, user, s);
+		p = shard_passage(self, user, s);
 		offline_written(&p, s, m->receipt);
 	}
 	if (user)
-		settle(self, user);
+		shard_settle(self, user);
 }
 
 /* --- the store and the desk --- */
@@ -476,7 +273,7 @@ static void on_shard_stored(struct shard *self, struct store_request *r)
 
 	ASSERT(user && user->pending > 0);
 	user->pending--;
-	p = passage_of(self, user, NULL);
+	p = shard_passage(self, user, NULL);
 	if (r->packet)
 		p.packet = packet_take(&r->packet->packet);
 	if (r->op == STORE_OP_GET) {
@@ -497,33 +294,33 @@ static void on_shard_stored(struct shard *self, struct store_request *r)
 		contacts_written(&p, r);
 	}
 	packet_clear(&p.packet);
-	settle(self, user);
+	shard_settle(self, user);
 }
 
 static void on_shard_read(struct shard *self, struct store_request *r)
 {
 	struct user *user = kept_read(r);
 
-	settle(self, user);
+	shard_settle(self, user);
 }
 
 static void on_shard_kept(struct shard *self, struct store_request *r)
 {
 	struct user *user = kept_user(r);
-	struct passage p = passage_of(self, user, NULL);
+	struct passage p = shard_passage(self, user, NULL);
 
 	kept_written(&p, r);
 	packet_clear(&p.packet);
-	settle(self, user);
+	shard_settle(self, user);
 }
 
 static void on_shard_contact(struct shard *self, struct shard_contact *m)
 {
 	struct user *user = users_get(&self->users, m->user);
-	struct passage p = passage_of(self, user, NULL);
+	struct passage p = shard_passage(self, user, NULL);
 
 	contacts_show(&p, m);
-	settle(self, user);
+	shard_settle(self, user);
 }
 
 struct retrying {
@@ -536,7 +333,7 @@ static void retry(void *ctx, struct span key UNUSED, void *value)
 {
 	struct retrying *r = ctx;
 	struct user *user = value;
-	struct passage p = passage_of(r->self, user, NULL);
+	struct passage p = shard_passage(r->self, user, NULL);
 
 	if (user->waits_for_store) {
 		r->users = xrealloc(r->users, (r->count + 1) * sizeof(struct user *));
@@ -548,10 +345,10 @@ static void retry(void *ctx, struct span key UNUSED, void *value)
 static void on_shard_expire(struct shard *self, struct shard_expire *m)
 {
 	struct user *user = users_get(&self->users, m->user);
-	struct passage p = passage_of(self, user, NULL);
+	struct passage p = shard_passage(self, user, NULL);
 
 	expire_begin(&p);
-	settle(self, user);
+	shard_settle(self, user);
 }
 
 static void on_shard_tick(struct shard *self, struct edge_signal *m UNUSED)
@@ -562,7 +359,7 @@ static void on_shard_tick(struct shard *self, struct edge_signal *m UNUSED)
 	map_each(self->users.by_bare, retry, &r);
 	custody_retry(&self->users, &self->out);
 	for (size_t i = 0; i < r.count; i++)
-		settle(self, r.users[i]);
+		shard_settle(self, r.users[i]);
 	free(r.users);
 	outbox_send(&self->out, self->server);
 }
@@ -591,107 +388,6 @@ static void on_shard_save(struct shard *self, struct edge_signal *m UNUSED)
 	if (next)
 		SIGNAL_LATER(self, shard_save, &self->saving, next - now_ms);
 	outbox_send(&self->out, self->server);
-}
-
-/* Every client is told. full: the one that ends, NULL = all. How many there were. */
-static uint32_t end_sessions(struct shard *self, struct user *user, const struct jid *full, enum stream_error error, const char *text)
-{
-	uint32_t ended = 0;
-
-	LIST_EACH_SAFE(it, next, &user->sessions) {
-		struct session *s = CONTAINER_OF(it, struct session, link);
-
-		if (full && !jid_eq(s->full, full))
-			continue;
-		metric_inc(METRIC_sessions_removed);
-		close_client(self, s, error, text);
-		end_session(self, s, CLOSE_REMOVED);
-		ended++;
-	}
-	return ended;
-}
-
-/* The condition is that of RFC 6120 4.9.3.12: the client is logged in as somebody who may not log in. What is known of the account
- * is asked for again, for it may have been added anew. */
-static void end_account(struct shard *self, struct user *user)
-{
-	struct passage p = passage_of(self, user, NULL);
-
-	LOG_INFO("session", "%.*s was removed, sessions to end: %u", SPAN_FMT(jid_bare(user->bare)), user->session_count);
-	user->is_removed = true;
-	end_sessions(self, user, NULL, STREAM_ERROR_NOT_AUTHORIZED, "This account was removed");
-	user->is_removed = false;
-	last_seen_forget(self->users.last_seen, user->bare);
-	if (user->class == CLASS_USER && user->account == FACT_YES)
-		user->account = FACT_UNKNOWN;
-	if (user->class != CLASS_VISITOR && user->roster == FACT_YES)
-		contacts_forget(user);
-	desk_link_removed(&p);
-}
-
-static void on_shard_removed(struct shard *self, struct shard_removed *m)
-{
-	struct user *user = users_get(&self->users, m->account);
-
-	end_account(self, user);
-	settle(self, user);
-}
-
-static void on_shard_account(struct shard *self, struct account_request *r)
-{
-	struct user *user = kept_account_user(r);
-	struct passage p = passage_of(self, user, NULL);
-
-	kept_accounted(&p, r);
-	packet_clear(&p.packet);
-	if (r->op == ACCOUNT_REMOVE && r->status == STATUS_OK)
-		end_account(self, user); /* behind the answer */
-	settle(self, user);
-}
-
-/* A seat is let go at once also when it is held or waits to be resumed, so all of an account are ended when none is here, too. */
-static void end_by_order(struct shard *self, struct shard_ask *m)
-{
-	bool all = jid_is_bare(m->about);
-	struct user *user = all ? users_get(&self->users, m->about) : users_find(&self->users, m->about);
-	struct passage p;
-
-	if (!user)
-		return;
-	p = passage_of(self, user, NULL);
-	m->count = end_sessions(self, user, all ? NULL : m->about, STREAM_ERROR_NOT_AUTHORIZED, "Logged out by an administrator");
-	if (all)
-		desk_link_removed(&p);
-	settle(self, user);
-}
-
-static void end_domain(struct shard *self, struct shard_ask *m)
-{
-	size_t count;
-	struct jid **users = ask_users_of(&self->users, m->about, &count);
-
-	for (size_t i = 0; i < count; i++) {
-		struct user *user = users_find(&self->users, users[i]);
-
-		if (user) {
-			m->count += end_sessions(self, user, NULL, STREAM_ERROR_HOST_GONE, "This domain is served no more");
-			settle(self, user);
-		}
-		jid_unref(users[i]);
-	}
-	free(users);
-}
-
-static void on_shard_ask(struct shard *self, struct shard_ask *m)
-{
-	if (m->op == SHARD_ASK_END)
-		end_by_order(self, m);
-	else if (m->op == SHARD_ASK_END_DOMAIN)
-		end_domain(self, m);
-	else
-		ask_answer(m, &self->users, &self->out);
-	outbox_send(&self->out, self->server);
-	actor_reply_as(&m->m, m->reply);
 }
 
 MSG_RECEIVE(shard, struct shard, SHARD_PROTOCOL)
