@@ -41,6 +41,8 @@ void login_features(struct stream *s, struct builder *b);
 /* Whether an account's password may be sent on this stream as it is now; and TLS must come before any login. */
 bool login_may_send_password(const struct stream *s);
 bool login_needs_tls(const struct stream *s);
+/* What an exchange must know of the stream: what was offered, the bindings of its line, the client's certificate, a nonce. */
+void login_context(struct stream *s, struct sasl_context *c);
 /* Answers an iq of a stream without session with an error, without what it held: that may be a password. */
 void login_reply_error(struct stream *s, const struct stanza *iq, enum stanza_error condition, const char *text);
 /* Checks a PLAIN message that came otherwise: login->old is answered. */
