@@ -471,7 +471,7 @@ static bool read_again(struct exchange *x, struct span body, const struct regime
 	}
 	if (error == STREAM_ERROR_NONE) {
 		own = regime_of(e, head, session);
-		x->conn->regime = own;
+		http_conn_serves(x->conn, own);
 		error = own->name > used->name ? parse(e, own, body, out) : STREAM_ERROR_POLICY_VIOLATION;
 		stanza_unref(head);
 	}
@@ -500,7 +500,7 @@ static bool read_wrapper(struct exchange *x, struct span body, struct stanza **o
 	if (worker_of(e, attr(*out, "sid")) != e->worker)
 		return true; /* its own worker looks closer */
 	own = regime_of(e, *out, session);
-	h->regime = own;
+	http_conn_serves(h, own);
 	if (own->name >= used->name)
 		return true;
 	stanza_unref(*out);

@@ -19,7 +19,7 @@ struct edge_shared {
 	unsigned users; /* edges; changed with atomics */
 	struct regime regimes[REGIMES];
 	struct http_limits http;
-	struct conn_limits http_conn;
+	struct conn_limits http_conn, http_newcomer;
 	char *extra_headers; /* lines of conf->bosh_headers_file; NULL = built-in CORS */
 	struct address_block *metrics_allow;
 	size_t metrics_allow_count;

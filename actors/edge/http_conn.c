@@ -336,7 +336,9 @@ void exchange_carry(struct exchange *x, struct span body, unsigned worker)
 
 static const struct conn_limits *limits(struct edge_connection *c)
 {
-	return &c->edge->shared->http_conn;
+	const struct edge_shared *shared = c->edge->shared;
+
+	return of_connection(c)->regime->name == REGIME_PREAUTH ? &shared->http_newcomer : &shared->http_conn;
 }
 
 static void arrived(struct edge_connection *c)
@@ -383,6 +385,15 @@ static void release(struct edge_connection *c)
 		else
 			exchange_free(x);
 	}
+}
+
+void http_conn_serves(struct http_conn *h, const struct regime *regime)
+{
+	bool settles = h->regime->name == REGIME_PREAUTH && regime->name != REGIME_PREAUTH;
+
+	h->regime = regime;
+	if (settles)
+		conn_set_limits(h->c.conn, limits(&h->c));
 }
 
 static const struct connection_kind kind = { &events, limits, arrived, departing, shut, release };

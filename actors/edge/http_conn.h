@@ -37,6 +37,8 @@ struct http_conn {
 
 struct edge_connection *http_conn_new(struct edge *e, const struct config_listener *listener);
 void http_conn_opened(struct edge_connection *c);
+/* It carries requests of a session under this regime. */
+void http_conn_serves(struct http_conn *h, const struct regime *regime);
 
 /* A request that has been read; answer it in any order. */
 struct exchange *exchange_new(struct http_conn *h);

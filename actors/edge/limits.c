@@ -74,6 +74,7 @@ static void set_transport(const struct config *conf, struct regime *r)
 void limits_regimes(const struct config *conf, struct regime out[REGIMES])
 {
 	REGIME(preauth, PREAUTH);
+	out[REGIME_PREAUTH].conn.newcomer = true;
 	REGIME(visitor, VISITOR);
 	REGIME(user, USER);
 	REGIME(robot, ROBOT);
@@ -92,7 +93,7 @@ void limits_http(const struct config *conf, struct http_limits *out)
 	};
 }
 
-void limits_http_conn(const struct config *conf, struct conn_limits *out)
+void limits_http_conn(const struct config *conf, bool newcomer, struct conn_limits *out)
 {
 	*out = (struct conn_limits){
 		.out_soft = narrow(conf->limit_user_out_soft),
@@ -100,5 +101,6 @@ void limits_http_conn(const struct config *conf, struct conn_limits *out)
 		.stall_ms = narrow(conf->limit_user_stall * 1000),
 		.handshake_ms = narrow(conf->limit_handshake * 1000),
 		.linger_ms = narrow(conf->limit_linger * 1000),
+		.newcomer = newcomer,
 	};
 }

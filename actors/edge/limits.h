@@ -21,5 +21,5 @@ struct regime {
 
 void limits_regimes(const struct config *conf, struct regime out[REGIMES]);
 void limits_http(const struct config *conf, struct http_limits *out);
-/* An HTTP connection carries answers for sessions of any regime, and pages. */
-void limits_http_conn(const struct config *conf, struct conn_limits *out);
+/* An HTTP connection carries answers for sessions of any regime, and pages. Until it did for somebody it is a newcomer's. */
+void limits_http_conn(const struct config *conf, bool newcomer, struct conn_limits *out);

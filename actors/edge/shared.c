@@ -64,7 +64,8 @@ static struct edge_shared *load(const struct config *conf)
 
 	limits_regimes(conf, s->regimes);
 	limits_http(conf, &s->http);
-	limits_http_conn(conf, &s->http_conn);
+	limits_http_conn(conf, false, &s->http_conn);
+	limits_http_conn(conf, true, &s->http_newcomer);
 	s->extra_headers = load_headers(conf->bosh_headers_file);
 	s->metrics_allow = load_blocks(&conf->metrics_allow, &s->metrics_allow_count);
 	s->register_white = load_blocks(&conf->register_whitelist, &s->register_white_count);

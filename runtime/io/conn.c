@@ -422,7 +422,7 @@ void conn_set_events(struct conn *c, const struct conn_events *events, void *ctx
 
 void conn_set_limits(struct conn *c, const struct conn_limits *limits)
 {
-	bool others = c->limits->stall_ms != limits->stall_ms;
+	bool others = c->limits->stall_ms != limits->stall_ms || c->limits->newcomer != limits->newcomer;
 
 	c->limits = limits;
 	if (others && c->phase != CONN_ENDED && c->carrier->limited)

@@ -42,6 +42,8 @@ struct conn_limits { /* 0 = no limit */
 	uint32_t stall_ms;  /* output waits and the peer takes none of it for this long */
 	uint32_t handshake_ms;
 	uint32_t linger_ms; /* after conn_close: to flush and to see the peer close */
+	/* Nobody yet: served behind the others, a few connections a turn, so that a crowd at the door does not hold up who is in. */
+	bool newcomer;
 };
 
 /* Takes the file descriptor. The caller is the owner actor on its worker. */

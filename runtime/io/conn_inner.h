@@ -62,6 +62,7 @@ struct conn {
 	bool eof : 1;      /* the peer sends no more */
 	bool fin : 1;      /* and what it sent before is still being shown; the end follows */
 	uint8_t watched; /* EPOLLIN, EPOLLOUT: what the kernel was asked to tell */
+	bool at_door;    /* by which set: of those who come and go, or of those who stay */
 };
 
 static inline int conn_failure(enum conn_end why)
@@ -107,8 +108,11 @@ void conn_worker_set_deadline(struct conn *c, uint32_t ms);
 char *conn_worker_scratch(const struct conn *c);        /* CONN_SCRATCH_BYTES */
 char *conn_worker_cipher_scratch(const struct conn *c); /* as many; what was received under TLS */
 bool conn_worker_has_loop(const struct conn *c);        /* false under simulation */
-/* Asks the kernel to tell of these EPOLL events of c->fd, and of no others; 0 = none. */
+/* Asks the kernel to tell of these EPOLL events of c->fd, and of no others; 0 = none. With EPOLLIN it also tells, by
+ * EPOLLRDHUP, when the peer sends no more. */
 void conn_worker_watch(struct conn *c, uint32_t events);
+/* Among those who come and go, or those who stay. */
+void conn_worker_place(struct conn *c, bool at_door);
 
 /* --- conn_tls.c --- */
 struct conn_tls *conn_tls_new(struct conn *c, struct tls_store *store, const char *host, const char *alpn);

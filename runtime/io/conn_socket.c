@@ -56,6 +56,11 @@ static void socket_watch(struct conn *c)
 
 static void socket_ready(struct conn *c, uint32_t events)
 {
+	/* Who leaves waits with those who come: the end of a session is as much work as its beginning. */
+	if (!c->at_door && (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))) {
+		conn_worker_place(c, true);
+		return;
+	}
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
 		conn_read(c, false);
 	if (conn_is_live(c) && c->blocked && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)))
@@ -75,6 +80,7 @@ static void give_up_after(struct conn *c, unsigned ms)
 #define AFTER_OURS_MS 2000u
 static void socket_limited(struct conn *c)
 {
+	conn_worker_place(c, c->limits->newcomer);
 	give_up_after(c, c->limits->stall_ms ? c->limits->stall_ms + AFTER_OURS_MS : 0);
 }
 

@@ -1,9 +1,13 @@
 /* What the connections of one worker share: buffers for reading, the list of those with something to do at the end of
- * the turn, deadlines, an epoll set. It exists while there are connections. Only its own worker touches it.
+ * the turn, deadlines, two epoll sets. It exists while there are connections. Only its own worker touches it.
  *
- * The epoll set is ours, watched by the worker's loop as one descriptor, because connections move between workers:
+ * The epoll sets are ours, each watched by the worker's loop as one descriptor, because connections move between workers:
  * libev leaves a descriptor it has stopped watching in its set until an event comes for it, and when that event is the
- * end of a connection that another worker just closed, it has to make the whole set anew. */
+ * end of a connection that another worker just closed, it has to make the whole set anew.
+ *
+ * There are two because the kernel tells of sockets in the order in which they became ready: behind thousands who come back
+ * at once a message would wait for all of them. Those who come (conn_limits.newcomer) or go are in the set of the door, of which
+ * a turn serves a few; each turn does, however busy those inside are. */
 #include <errno.h>
 #include <ev.h>
 #include <stdlib.h>
@@ -17,6 +21,14 @@
 #define WORKERS_MAX 256u /* as many as basic-conf/workers allows */
 #define TICK_MS 50u
 #define EVENTS_A_TURN 64
+/* Of those at the door, when others have something to say too, and when they have not: a handshake is a millisecond of work. */
+#define DOOR_EVENTS_BUSY 8
+#define DOOR_EVENTS 16
+
+struct ready_set {
+	int epoll;
+	ev_io any; /* whether something is ready in it */
+};
 
 struct conn_worker {
 	_Alignas(64) struct ev_loop *loop; /* NULL under simulation */
@@ -24,8 +36,8 @@ struct conn_worker {
 	struct list todo;
 	struct wheel *deadlines;
 	ev_timer clock, again;
-	int epoll;
-	ev_io any; /* whether something is ready in the epoll set */
+	struct ready_set inside, door;
+	bool inside_busy;
 	struct epoll_event ready[EVENTS_A_TURN]; /* of the present turn; data NULL: the connection has gone */
 	int ready_count;
 	uint64_t clock_ms; /* when the clock rings; 0 = it does not */
@@ -117,13 +129,13 @@ void conn_worker_set_deadline(struct conn *c, uint32_t ms)
 void conn_worker_watch(struct conn *c, uint32_t events)
 {
 	struct conn_worker *w = worker_of(c);
-	struct epoll_event e = { .events = events, .data.ptr = c };
+	struct epoll_event e = { .events = events | (events & EPOLLIN ? EPOLLRDHUP : 0u), .data.ptr = c };
 	int what = events == 0 ? EPOLL_CTL_DEL : c->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
 	if (c->watched == events)
 		return;
 	c->watched = (uint8_t)events;
-	if (epoll_ctl(w->epoll, what, c->fd, &e) != 0) {
+	if (epoll_ctl(c->at_door ? w->door.epoll : w->inside.epoll, what, c->fd, &e) != 0) {
 		ASSERT(what == EPOLL_CTL_ADD && (errno == ENOSPC || errno == ENOMEM)); /* fs.epoll.max_user_watches */
 		c->watched = 0;
 		c->doomed = 1 + CONN_END_RESET;
@@ -133,6 +145,17 @@ void conn_worker_watch(struct conn *c, uint32_t events)
 		for (int i = 0; i < w->ready_count; i++)
 			if (w->ready[i].data.ptr == c)
 				w->ready[i].data.ptr = NULL;
+}
+
+void conn_worker_place(struct conn *c, bool at_door)
+{
+	uint32_t events = c->watched;
+
+	if (c->at_door == at_door)
+		return;
+	conn_worker_watch(c, 0);
+	c->at_door = at_door;
+	conn_worker_watch(c, events);
 }
 
 /* Consecutive connections of one owner are one stay in its context, with a look at the clock now and then: entering costs as
@@ -163,15 +186,12 @@ static void stay_with(struct stay *stay, const struct conn *c)
 	stay->connections++;
 }
 
-static void on_any(struct ev_loop *loop, ev_io *io, int events)
+static void serve(struct conn_worker *w, const struct ready_set *set, int most)
 {
-	struct conn_worker *w = io->data;
 	struct stay stay = { ACTOR_NONE, 0 };
 
-	(void)loop;
-	(void)events;
 	w->entered++; /* it stays, even if all connections go */
-	w->ready_count = epoll_wait(w->epoll, w->ready, EVENTS_A_TURN, 0);
+	w->ready_count = epoll_wait(set->epoll, w->ready, most, 0);
 	for (int i = 0; i < w->ready_count; i++) {
 		struct conn *c = w->ready[i].data.ptr;
 		bool entered;
@@ -189,6 +209,24 @@ static void on_any(struct ev_loop *loop, ev_io *io, int events)
 	close_worker(w);
 }
 
+static void on_inside(struct ev_loop *loop UNUSED, ev_io *io, int events UNUSED)
+{
+	struct conn_worker *w = io->data;
+
+	w->inside_busy = true;
+	serve(w, &w->inside, EVENTS_A_TURN);
+}
+
+static void on_door(struct ev_loop *loop UNUSED, ev_io *io, int events UNUSED)
+{
+	struct conn_worker *w = io->data;
+
+	int most = w->inside_busy ? DOOR_EVENTS_BUSY : DOOR_EVENTS;
+
+	w->inside_busy = false; /* until the next look at the door */
+	serve(w, &w->door, most);
+}
+
 /* --- the worker's own life --- */
 
 static void on_again(struct ev_loop *loop, ev_timer *timer, int events)
@@ -196,6 +234,24 @@ static void on_again(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)timer;
 	(void)events; /* there is another turn: that was all */
+}
+
+/* libev calls those of the higher priority first. */
+static void open_set(struct conn_worker *w, struct ready_set *set, void (*ready)(struct ev_loop *, ev_io *, int), int priority)
+{
+	set->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (set->epoll < 0)
+		BUG("no epoll set");
+	ev_io_init(&set->any, ready, set->epoll, EV_READ);
+	ev_set_priority(&set->any, priority);
+	set->any.data = w;
+	ev_io_start(w->loop, &set->any);
+}
+
+static void close_set(struct conn_worker *w, struct ready_set *set)
+{
+	ev_io_stop(w->loop, &set->any);
+	close(set->epoll);
 }
 
 static void open_worker(struct conn_worker *w)
@@ -210,12 +266,9 @@ static void open_worker(struct conn_worker *w)
 	w->clock_ms = 0;
 	if (!w->loop)
 		return;
-	w->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (w->epoll < 0)
-		BUG("no epoll set");
-	ev_io_init(&w->any, on_any, w->epoll, EV_READ);
-	w->any.data = w;
-	ev_io_start(w->loop, &w->any);
+	w->inside_busy = false;
+	open_set(w, &w->inside, on_inside, 1);
+	open_set(w, &w->door, on_door, 0);
 }
 
 static void close_worker(struct conn_worker *w)
@@ -225,8 +278,8 @@ static void close_worker(struct conn_worker *w)
 	if (w->loop) {
 		ev_timer_stop(w->loop, &w->clock);
 		ev_timer_stop(w->loop, &w->again);
-		ev_io_stop(w->loop, &w->any);
-		close(w->epoll);
+		close_set(w, &w->inside);
+		close_set(w, &w->door);
 	}
 	wheel_free(w->deadlines);
 	free(w->scratch);

@@ -10,6 +10,8 @@
  *                      --receivers R: all others send to R users, one message outstanding for each sender
  *                      --probe --http-port H: meanwhile one user logs in over TCP and another one over BOSH and writes to it
  *     offer            --seconds S --rate R: R messages/s spread over the pairs: latency
+ *     storm            --crowd C --rate R: R messages/s between the users while C others, all logged in, lose their lines at once
+ *                      and come back, --window at a time: latency before it and during it, and how long it took
  *     store            --messages M --http-port H: to accounts that are away, until /metrics says all are stored
  *   --transport tcp|tls|bosh|websocket, --mechanism anonymous|plain|scram-sha-1|scram-sha-256, --roster (ask for it at login)
  *   --raw              no login: the peer is tests/bench/relay, which knows no XMPP
@@ -48,16 +50,19 @@ uint64_t now_us(void)
 	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
 }
 
-static void log_in_all(void)
+/* Starts as many of the group as the window has room for; false when all are in. */
+static bool log_in_more(struct user *group, uint32_t count)
 {
-	uint64_t begin = now_us();
+	while (started < count && started - ready < opt.window)
+		client_start(&group[started++], opt.transport, opt.port);
+	return ready < count;
+}
 
-	while (ready < opt.users) {
-		while (started < opt.users && started - ready < opt.window)
-			client_start(&users[started], opt.transport, opt.port);
+static void log_in(struct user *group, uint32_t count)
+{
+	started = ready = 0;
+	while (log_in_more(group, count))
 		client_turn(1000);
-	}
-	printf("logins_per_s %.0f\n", (double)opt.users * 1e6 / (double)(now_us() - begin));
 }
 
 static void begin_chat(void)
@@ -108,25 +113,58 @@ static void run_closed_loop(void)
 	report_messages(begin);
 }
 
+/* The messages that are due, then a turn. */
+static void offer_turn(uint64_t begin)
+{
+	static uint32_t next;
+	uint64_t due = (now_us() - begin) * opt.rate / 1000000u;
+
+	for (; sent < due; next = (next + 1) % opt.users)
+		client_chat(&users[next], &users[next ^ 1u]);
+	client_turn(1);
+}
+
+static void await_the_rest(void)
+{
+	for (uint64_t patience = now_us() + 2000000; received < sent && now_us() < patience;)
+		client_turn(10);
+	printf("lost %lld\n", (long long)(sent - received));
+}
+
 static void run_offered(void)
 {
 	uint64_t begin, end;
-	uint32_t next = 0;
 
 	begin_chat();
 	begin = now_us();
 	end = begin + opt.seconds * 1000000ull;
-	while (now_us() < end) {
-		uint64_t due = (now_us() - begin) * opt.rate / 1000000u;
-
-		for (; sent < due; next = (next + 1) % opt.users)
-			client_chat(&users[next], &users[next ^ 1u]);
-		client_turn(1);
-	}
-	for (uint64_t patience = now_us() + 2000000; received < sent && now_us() < patience;)
-		client_turn(10);
-	printf("lost %lld\n", (long long)(sent - received));
+	while (now_us() < end)
+		offer_turn(begin);
+	await_the_rest();
 	report_messages(begin);
+}
+
+static void run_storm(void)
+{
+	struct user *crowd = &users[opt.users + 2];
+	uint64_t begin, cut;
+
+	log_in(crowd, opt.crowd);
+	begin_chat();
+	begin = now_us();
+	while (now_us() < begin + opt.seconds * 1000000ull)
+		offer_turn(begin);
+	report_percentiles("before");
+	report_forget();
+	for (uint32_t i = 0; i < opt.crowd; i++)
+		client_drop(&crowd[i]);
+	cut = now_us();
+	started = ready = 0;
+	while (log_in_more(crowd, opt.crowd))
+		offer_turn(begin);
+	printf("storm_s %.2f\n", (double)(now_us() - cut) / 1e6);
+	report_percentiles("storm");
+	await_the_rest();
 }
 
 /* Until nothing has come for half a second: presence of contacts settles. */
@@ -210,6 +248,7 @@ static void parse(int argc, char **argv)
 		{ "transport", required_argument, NULL, 't' }, { "mechanism", required_argument, NULL, 'a' },
 		{ "http-port", required_argument, NULL, 'h' }, { "raw", no_argument, NULL, 'x' },
 		{ "roster", no_argument, NULL, 'o' },	       { "probe", no_argument, NULL, 'b' },
+		{ "crowd", required_argument, NULL, 'q' },
 		{ 0 },
 	};
 	int c;
@@ -228,6 +267,7 @@ static void parse(int argc, char **argv)
 		case 'c': opt.receivers = value; break;
 		case 't': opt.transport = (enum transport)position(optarg, "tcp|tls|bosh|websocket"); break;
 		case 'a': opt.mechanism = (enum mechanism)position(optarg, "anonymous|plain|scram-sha-1|scram-sha-256"); break;
+		case 'q': opt.crowd = value; break;
 		case 'h': opt.http_port = (uint16_t)value; break;
 		case 'x': opt.raw = true; break;
 		case 'o': opt.roster = true; break;
@@ -236,26 +276,29 @@ static void parse(int argc, char **argv)
 		}
 	}
 	if (optind != argc - 1 || opt.users <= opt.receivers)
-		die("usage", "one mode: login, idle, chat, offer or store");
+		die("usage", "one mode: login, idle, chat, offer, storm or store");
 	opt.mode = argv[optind];
 }
 
 int main(int argc, char **argv)
 {
-	static void (*const modes[])(void) = { NULL, run_idle, run_closed_loop, run_offered, run_store };
+	static void (*const modes[])(void) = { NULL, run_idle, run_closed_loop, run_offered, run_store, run_storm };
 	struct rlimit files;
+	uint64_t begin;
 	int mode;
 
 	parse(argc, argv);
-	mode = position(opt.mode, "login|idle|chat|offer|store");
+	mode = position(opt.mode, "login|idle|chat|offer|store|storm");
 	signal(SIGPIPE, SIG_IGN); /* a server that went away is reported by name */
 	getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
-	users = calloc(opt.users + 2u, sizeof(*users));
+	users = calloc((size_t)opt.users + 2u + opt.crowd, sizeof(*users));
 	wire_setup();
 	client_setup();
-	log_in_all();
+	begin = now_us();
+	log_in(users, opt.users);
+	printf("logins_per_s %.0f\n", (double)opt.users * 1e6 / (double)(now_us() - begin));
 	if (modes[mode])
 		modes[mode]();
 	return 0;

@@ -34,13 +34,13 @@ struct options {
 	enum transport transport;
 	enum mechanism mechanism;
 	uint16_t port, http_port; /* of the transport; of BOSH and /metrics beside it */
-	uint32_t users, window, seconds, rate, receivers, messages;
+	uint32_t users, window, seconds, rate, receivers, messages, crowd;
 	bool raw, roster, probe;
 };
 
 extern struct options opt;
-extern struct user *users; /* opt.users, then the two probes */
-extern uint32_t started, ready;
+extern struct user *users; /* opt.users, then the two probes, then opt.crowd */
+extern uint32_t started, ready; /* of those that log in at the moment */
 extern uint64_t sent, received, received_bytes;
 extern bool chatting;
 extern uint64_t probe_arrival_us; /* a probe got a message */
@@ -50,6 +50,7 @@ uint64_t now_us(void);
 
 /* client.c */
 void client_start(struct user *u, enum transport transport, uint16_t port);
+void client_drop(struct user *u);                     /* its line is cut; between two turns only */
 void client_chat(struct user *from, struct user *to); /* one message that carries its time and its sender */
 void client_turn(int wait_ms);                        /* one turn of the event loop */
 void client_setup(void);
@@ -83,5 +84,7 @@ void scram_respond(struct user *u, const char *challenge, size_t n, char *out, s
 
 /* report.c */
 void report_reset(void);
+void report_forget(void);                     /* of latency; messages count on */
 void report_latency(uint64_t us);
+void report_percentiles(const char *of);
 void report_messages(uint64_t begin_us);

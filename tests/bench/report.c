@@ -10,9 +10,14 @@
 #define CELLS (EXACT + 40u * STEPS)
 static uint64_t histogram[CELLS];
 
-void report_reset(void)
+void report_forget(void)
 {
 	memset(histogram, 0, sizeof(histogram));
+}
+
+void report_reset(void)
+{
+	report_forget();
 	received = 0;
 }
 
@@ -49,11 +54,15 @@ static double percentile_ms(double p)
 	return 0;
 }
 
+void report_percentiles(const char *of)
+{
+	printf("%s_p50_ms %.3f\n%s_p99_ms %.3f\n%s_max_ms %.3f\n", of, percentile_ms(0.50), of, percentile_ms(0.99), of, percentile_ms(1.0));
+}
+
 void report_messages(uint64_t begin_us)
 {
 	printf("messages %llu\n", (unsigned long long)received);
 	printf("messages_per_s %.0f\n", (double)received * 1e6 / (double)(now_us() - begin_us));
-	printf("latency_p50_ms %.3f\nlatency_p99_ms %.3f\nlatency_max_ms %.3f\n", percentile_ms(0.50), percentile_ms(0.99),
-	       percentile_ms(1.0));
+	report_percentiles("latency");
 	fflush(stdout); /* who watches the server's CPU ends here, before the connections are closed */
 }

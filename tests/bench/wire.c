@@ -22,15 +22,15 @@ void wire_setup(void)
 int wire_connect(uint16_t port, uint32_t index)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	/* one loopback address has some 28,000 ports: spread over source addresses */
-	struct sockaddr_in source = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000002u + index / 20000u) };
+	/* one loopback address has some 28,000 ports, and those of a crowd that was cut off stay taken: spread over source addresses */
+	struct sockaddr_in source = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000002u + index / 5000u) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
 
 	if (fd < 0)
 		die("socket", strerror(errno));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(fd, IPPROTO_IP, 24 /* IP_BIND_ADDRESS_NO_PORT */, &one, sizeof(one));
-	if (opt.users > 20000 && bind(fd, (struct sockaddr *)&source, sizeof(source)) != 0)
+	if (opt.users + opt.crowd > 10000 && bind(fd, (struct sockaddr *)&source, sizeof(source)) != 0)
 		die("bind", strerror(errno));
 	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0 && errno != EINPROGRESS)
 		die("connect", strerror(errno));
