@@ -173,7 +173,6 @@ static void take(struct stream *s, struct stream *from)
 {
 	bool asleep = !from->conn;
 
-	csi_active(from); /* the state is not resumed (XEP-0352 5.2) */
 	stream_take_over(s, from);
 	map_put(s->edge->resumable, span_of(s->sm->id), s);
 	if (asleep) {
@@ -206,6 +205,12 @@ void sm_resume(struct stream *s, const struct stanza *el)
 	m = from->sm;
 	if (!sm_h_is_possible(m, h)) {
 		sm_too_high(s, m, h);
+		return;
+	}
+	csi_active(from); /* the state is not resumed (XEP-0352 5.2) */
+	if (!from->sm) { /* what was held is more than its queue takes: it has ended */
+		metric_inc(METRIC_sm_refused);
+		sm_refuse(s, STANZA_ERROR_ITEM_NOT_FOUND, NULL);
 		return;
 	}
 	take(s, from);

@@ -272,6 +272,28 @@ static void a_live_session_moves_to_who_resumes_it(void **state)
 	client_free(back);
 }
 
+/* What was held back for an inactive client goes out first, and may be more than the session has room for. */
+static void a_live_session_that_ends_at_its_resumption_is_gone(void **state)
+{
+	struct client *c = managed(), *back;
+
+	(void)state;
+	client_send(c, "<inactive xmlns='urn:xmpp:csi:0'/>");
+	world_deliver_from(w, "bob@localhost/1", "<presence xmlns='jabber:client'/>", 0);
+	world_deliver_from(w, "bob@localhost/2", "<presence xmlns='jabber:client'/>", 0);
+	world_deliver_from(w, "bob@localhost/3", "<presence xmlns='jabber:client'/>", 0);
+	assert_lacks(client_read(c), "<presence");
+	back = stranger(0);
+	ask_resume(back, id, "0");
+	assert_has(client_read(c), "<resource-constraint");
+	assert_string_equal(world_log(w), "CLOSED session=1 reason=4\n");
+	assert_has(client_read(back), "<failed xmlns='" SM "'><item-not-found");
+	client_send(back, BIND_IQ);
+	assert_has(client_read(back), "<jid>");
+	client_free(c);
+	client_free(back);
+}
+
 static void a_session_that_was_ended_is_not_resumed(void **state)
 {
 	static const struct { const char *sent; int reason; } rows[] = {
@@ -412,6 +434,7 @@ int main(void)
 		TEST(nobody_comes_and_all_goes_back_in_order_before_the_end, quiet),
 		TEST(an_unseen_refusal_takes_the_last_h_with_it, quiet),
 		TEST(a_live_session_moves_to_who_resumes_it, quiet),
+		TEST(a_live_session_that_ends_at_its_resumption_is_gone, tight),
 		TEST(a_session_that_was_ended_is_not_resumed, quiet),
 		TEST(the_shard_ends_a_sleeper, quiet),
 		TEST(a_sleeper_with_too_much_to_come_ends, tight),
