@@ -2,7 +2,7 @@
  * worker, the BOSH sessions that were created here, and the deadlines of all of them.
  *
  * It promises the shards: a link names one stream for ever (slot and generation); what is sent to a stale link
- * changes nothing, but a message in it comes back as undelivered. It takes the messages of EDGE_PROTOCOL; it sends
+ * changes nothing, but a message or request in it comes back as undelivered. It takes the messages of EDGE_PROTOCOL; it sends
  * SHARD_BIND, SHARD_INBOUND, SHARD_WRITTEN, SHARD_UNDELIVERED, SHARD_CLOSED, SHARD_LIVENESS, AUTH_REQUEST,
  * COOKIE_REQUEST and, to the edges of other workers, EDGE_MOVE.
  *
@@ -89,7 +89,7 @@ static void on_edge_deliver(struct edge *e, struct edge_deliver *m)
 		stream_deliver(s, &p, m->receipt);
 		return;
 	}
-	if (stanza_kind(p.stanza) != STANZA_MESSAGE) {
+	if (!stream_is_owed(&p)) {
 		packet_clear(&p);
 		return;
 	}

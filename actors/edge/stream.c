@@ -299,8 +299,8 @@ static void report_closed(struct stream *s)
 	actor_send(server_shard(s->edge->server, s->full), &m);
 }
 
-/* Somebody waits for what becomes of it. An answer of the edge itself has no sender. */
-static bool is_owed(const struct packet *p)
+/* An answer of the edge itself has no sender. */
+bool stream_is_owed(const struct packet *p)
 {
 	enum stanza_type type;
 
@@ -315,7 +315,7 @@ void stream_give_back(struct stream *s, struct packet *p)
 {
 	struct packet_msg *m;
 
-	if (!is_owed(p) || !s->full) {
+	if (!stream_is_owed(p) || !s->full) {
 		packet_clear(p);
 		return;
 	}

@@ -123,7 +123,8 @@ void stream_deliver(struct stream *s, struct packet *p, uint64_t receipt);
 /* Remembers what was written but is not out yet; forgets all else. Takes *p. */
 void stream_track(struct stream *s, struct packet *p, uint64_t receipt, uint64_t mark);
 void stream_written(struct stream *s, uint64_t mark); /* all up to mark are out */
-/* A message, or a request that needs an answer, to its shard as undelivered; takes *p. */
+bool stream_is_owed(const struct packet *p); /* a message, or a request that needs an answer: somebody waits for what becomes of it */
+/* What is owed, to its shard as undelivered; takes *p. */
 void stream_give_back(struct stream *s, struct packet *p);
 void stream_handled(struct stream *s, uint64_t number); /* one of s->intake */
 void stream_tell_written(struct stream *s, uint64_t receipt);

@@ -177,6 +177,36 @@ static void messages_for_a_closing_stream_follow_those_before_them_back(void **s
 	client_free(c);
 }
 
+/* What crosses the end of its stream is as good as written and not out: its sender must hear what became of it. */
+static void what_somebody_waits_for_comes_back_from_a_stale_link(void **state)
+{
+	static const struct {
+		const char *xml;
+		bool back;
+	} rows[] = {
+		{ "<message xmlns='jabber:client' id='m'><body>x</body></message>", true },
+		{ "<iq xmlns='jabber:client' type='get' id='g'><ping xmlns='urn:xmpp:ping'/></iq>", true },
+		{ "<iq xmlns='jabber:client' type='set' id='s'><x xmlns='urn:x'/></iq>", true },
+		{ "<iq xmlns='jabber:client' type='result' id='r'/>", false },
+		{ "<iq xmlns='jabber:client' type='error' id='e'/>", false },
+		{ "<presence xmlns='jabber:client'/>", false },
+	};
+	struct client *c = visitor();
+
+	(void)state;
+	client_send(c, "</stream:stream>");
+	assert_has(world_log(w), "CLOSED");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *log;
+
+		world_deliver(w, rows[i].xml, 0);
+		log = world_log(w);
+		if ((strstr(log, "UNDELIVERED") != NULL) != rows[i].back)
+			fail_msg("%s: the shard got \"%s\"", rows[i].xml, log);
+	}
+	client_free(c);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -189,6 +219,7 @@ int main(void)
 		TEST(a_client_that_does_not_read_is_not_read_and_then_cut_off),
 		TEST(a_client_that_reads_again_goes_on),
 		TEST(messages_for_a_closing_stream_follow_those_before_them_back),
+		TEST(what_somebody_waits_for_comes_back_from_a_stale_link),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
