@@ -209,10 +209,11 @@ struct conversation *visitor_open_absent(struct desk *self, struct jid *visitor)
 	return c;
 }
 
-/* Who only looked is remembered no longer, but for an owner who is to hear of it when its line is back. */
+/* Who only looked is remembered no longer, but for an owner who is to hear of it when its line is back, and for a seat whose first
+ * word to it waits for the pool. */
 static bool only_looked(const struct conversation *c)
 {
-	return !conversation_is_owed(c) && !c->talked && !c->owes_notice &&
+	return !conversation_is_owed(c) && !c->talked && !c->owes_notice && list_empty(&c->claims) &&
 	       (c->phase == CONVERSATION_RESERVED || c->phase == CONVERSATION_IDLE);
 }
 

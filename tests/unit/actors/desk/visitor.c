@@ -284,6 +284,27 @@ static void a_seat_whose_line_is_lost_hears_of_one_who_only_looked_too(void **st
 	assert_seen(1, "alice@a.test", "contact v1@a.test removed");
 }
 
+/* The seat's first word and the end of the visitor's stream cross: the word waits for the pool when the visitor, who had only
+ * looked, leaves. */
+static void what_a_seat_says_while_the_visitor_leaves_is_kept(void **state)
+{
+	(void)state;
+	comes("alice@a.test/pc");
+	visitor("v1@a.test/tab", VISITOR_ONLINE, CLOSE_ERROR);
+	asks_roster("v1@a.test/tab", "r");
+	run(0);
+	forget();
+	world.lazy = true;
+	answers("alice@a.test/pc", "v1@a.test", "a");
+	visitor("v1@a.test/tab", VISITOR_LEFT, CLOSE_STREAM_END);
+	world.lazy = false;
+	run(0);
+	assert_seen(1, "v1@a.test", "id='a'");
+	assert_seen(1, "alice@a.test", LEFT_NOTICE);
+	run(3600000);
+	assert_int_equal(metric_read(METRIC_desk_conversations), 0);
+}
+
 static void the_oldest_of_too_many_left_conversations_is_closed(void **state)
 {
 	(void)state;
@@ -335,6 +356,7 @@ int main(void)
 		T(a_seat_can_write_to_a_visitor_who_left),
 		T(a_notice_waits_for_a_seat_whose_line_is_lost_and_dies_with_the_return),
 		T(a_seat_whose_line_is_lost_hears_of_one_who_only_looked_too),
+		T(what_a_seat_says_while_the_visitor_leaves_is_kept),
 		T(the_oldest_of_too_many_left_conversations_is_closed),
 	};
 
