@@ -100,6 +100,7 @@ static void refuse(struct desk *self, struct conversation *c, struct word *w, en
 	owner_release(self, c);
 	c->phase = CONVERSATION_IDLE;
 	desk_place(self, c);
+	traffic_settle_claims(self, c, NULL); /* the pool's answer to a seat counts no more: it is asked again */
 }
 
 static void on_written(struct desk *self, struct store_request *r)

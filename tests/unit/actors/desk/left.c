@@ -401,6 +401,29 @@ static void a_served_visitor_who_never_returns_is_forgotten(void **state)
 	assert_seen(1, "bob@a.test", "contact v1@a.test removed");
 }
 
+/* A seat writes to a visitor whose message the store refuses at that moment: what the seat said must not lie about. */
+static void a_seats_word_is_decided_over_though_the_visitors_is_refused(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 30; seed++) {
+		world_end();
+		world_begin("sess-man/desk/waiting-total[I]=1\n", seed, "refused");
+		visitor("v1@a.test/tab", VISITOR_ONLINE, CLOSE_ERROR);
+		says("v2@a.test/tab", "desk@a.test", "other");
+		forget();
+		world.lazy = true;
+		says("v1@a.test/tab", "desk@a.test", "1");
+		answers("alice@a.test/pc", "v1@a.test", "a");
+		world.lazy = false;
+		run(0);
+		assert_seen(1, "v1@a.test", "<resource-constraint");
+		if (count("v1@a.test", "id='a'") + count("alice@a.test", "id='a'") != 1) {
+			print_records();
+			fail_msg("seed %u: what the seat said is nowhere", (unsigned)seed);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -427,6 +450,7 @@ int main(void)
 		T(too_many_are_refused_to_the_sender),
 		T(who_left_before_it_was_told_is_told_on_return),
 		T(a_served_visitor_who_never_returns_is_forgotten),
+		T(a_seats_word_is_decided_over_though_the_visitors_is_refused),
 	};
 
 	return RUN(tests);
