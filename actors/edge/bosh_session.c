@@ -297,8 +297,7 @@ void bosh_session_free(struct bosh_session *b)
 
 /* --- struct stream_ops --- */
 
-static void write_header(struct stream *s UNUSED, struct span from UNUSED, struct span id UNUSED,
-			 struct span lang UNUSED)
+static void write_header(struct stream *s UNUSED, const struct wrap_head *h UNUSED)
 {
 	/* The greeting says it. */
 }

@@ -75,13 +75,27 @@ static enum stream_error check_header(struct stream *s, const struct xml_header 
 	return check_host(s, h->to);
 }
 
-void negotiation_open(struct stream *s, struct span lang)
+/* Who says who it is gets it back, and nobody else (RFC 6120 4.7.2); NULL: that is no address. */
+static struct jid *named_in(const struct xml_header *h)
+{
+	struct jid *named = h && h->from.p ? jid_parse(h->from) : NULL, *bare = named ? jid_to_bare(named) : NULL;
+
+	jid_unref(named);
+	return bare;
+}
+
+void negotiation_open(struct stream *s, const struct xml_header *h)
 {
 	const struct config_vhost *host = s->vhost ? s->vhost : &s->edge->conf->vhosts[0];
+	struct jid *client = named_in(h);
+	struct wrap_head head = { .from = span_of(host->name), .to = client ? jid_bare(client) : SPAN_NONE,
+				  .lang = wrap_lang(h ? h->lang : SPAN_NONE) };
 
 	outside_random_hex(s->login->id, (LOGIN_ID_MAX - 1) / 2);
+	head.id = span_of(s->login->id);
 	s->opened = true;
-	s->ops->header(s, span_of(host->name), span_of(s->login->id), wrap_lang(lang));
+	s->ops->header(s, &head);
+	jid_unref(client);
 }
 
 static bool can_starttls(const struct stream *s)
@@ -159,7 +173,7 @@ void negotiation_header(struct stream *s, const struct xml_header *h)
 
 	ASSERT(s->phase == STREAM_OPENING);
 	/* Even a refusal is preceded by our header (RFC 6120 4.9.1.1). */
-	negotiation_open(s, h->lang);
+	negotiation_open(s, h);
 	if (error != STREAM_ERROR_NONE) {
 		stream_fail(s, error, NULL);
 		return;

@@ -4,8 +4,8 @@
 #include "actors/edge/stream.h"
 
 void negotiation_header(struct stream *s, const struct xml_header *h);
-/* Our header alone, before an error that comes first. */
-void negotiation_open(struct stream *s, struct span lang);
+/* Our header alone, in answer to the client's; NULL: before an error that comes ahead of that. */
+void negotiation_open(struct stream *s, const struct xml_header *h);
 void negotiation_element(struct stream *s, struct stanza *el); /* takes el */
 /* A stanza that was over its limit and is not kept: refused with an error, counted as handled. Too many of them, or one
  * before there is a session, end the stream. Takes head. */

@@ -37,7 +37,7 @@ static void bury(struct stream *s, enum close_reason reason)
 
 /* --- struct stream_ops --- */
 
-static void no_header(struct stream *s UNUSED, struct span from UNUSED, struct span id UNUSED, struct span lang UNUSED)
+static void no_header(struct stream *s UNUSED, const struct wrap_head *h UNUSED)
 {
 }
 

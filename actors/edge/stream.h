@@ -27,10 +27,12 @@ enum stream_phase {
 
 enum stream_pause { STREAM_PAUSE_ANSWER = 1, /* login check or bind */ STREAM_PAUSE_FLOW = 2 /* rate, pressure */ };
 
+struct wrap_head;
+
 struct stream_ops {
 	enum transport transport;
 	/* Opens the stream in this direction: stream header, <open/>, nothing in BOSH. */
-	void (*header)(struct stream *s, struct span from, struct span id, struct span lang);
+	void (*header)(struct stream *s, const struct wrap_head *h);
 	void (*element)(struct stream *s, struct stanza *el); /* server-made; takes el */
 	void (*deliver)(struct stream *s, struct packet *p, uint64_t receipt); /* takes *p */
 	/* Writes a stanza and remembers nothing: under stream management sm.c does that. NULL: no stream management. */

@@ -216,9 +216,9 @@ static void leave(struct stream *s)
 	conn_flush_later(s->conn);
 }
 
-static void write_header(struct stream *s, struct span from, struct span id, struct span lang)
+static void write_header(struct stream *s, const struct wrap_head *h)
 {
-	wrap_stream_header(out_of(s), from, id, lang);
+	wrap_stream_header(out_of(s), h);
 	leave(s);
 }
 
@@ -262,7 +262,7 @@ static void close_stream(struct stream *s, enum stream_error condition UNUSED, s
 	/* Under a handshake there is nobody to talk to. */
 	if (s->phase != STREAM_SECURING) {
 		if (!s->opened)
-			negotiation_open(s, SPAN_NONE);
+			negotiation_open(s, NULL);
 		out = out_of(s);
 		if (error)
 			stanza_write(out, error, SPAN_NONE, SPAN_NONE, STANZA_FORM_STREAM);

@@ -174,11 +174,11 @@ static void send_text(struct stream *s, struct span text)
 	conn_flush_later(s->conn);
 }
 
-static void write_header(struct stream *s, struct span from, struct span id, struct span lang)
+static void write_header(struct stream *s, const struct wrap_head *h)
 {
 	struct buf *text = scratch(s);
 
-	wrap_open(text, from, id, lang);
+	wrap_open(text, h);
 	send_text(s, buf_span(text));
 }
 
@@ -212,7 +212,7 @@ static void close_stream(struct stream *s, enum stream_error condition, struct s
 	int code = condition == STREAM_ERROR_SYSTEM_SHUTDOWN ? CLOSE_GOING_AWAY : CLOSE_NORMAL;
 
 	if (!s->opened)
-		negotiation_open(s, SPAN_NONE);
+		negotiation_open(s, NULL);
 	if (error)
 		write_element(s, error);
 	send_text(s, wrap_close());

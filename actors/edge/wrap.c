@@ -31,18 +31,20 @@ void wrap_number(struct buf *out, const char *name, uint64_t value)
 	buf_addf(out, " %s='%llu'", name, (unsigned long long)value);
 }
 
-static void add_head(struct buf *out, struct span from, struct span id, struct span lang)
+static void add_head(struct buf *out, const struct wrap_head *h)
 {
-	wrap_attr(out, "from", from);
-	wrap_attr(out, "id", id);
+	wrap_attr(out, "from", h->from);
+	if (h->to.p)
+		wrap_attr(out, "to", h->to);
+	wrap_attr(out, "id", h->id);
 	wrap_attr(out, "version", SPAN_LIT("1.0"));
-	wrap_attr(out, "xml:lang", lang);
+	wrap_attr(out, "xml:lang", h->lang);
 }
 
-void wrap_stream_header(struct buf *out, struct span from, struct span id, struct span lang)
+void wrap_stream_header(struct buf *out, const struct wrap_head *h)
 {
 	buf_add_text(out, "<?xml version='1.0'?><stream:stream xmlns='" NS_CLIENT "' xmlns:stream='" NS_STREAM "'");
-	add_head(out, from, id, lang);
+	add_head(out, h);
 	buf_add_text(out, ">");
 }
 
@@ -51,13 +53,15 @@ void wrap_stream_end(struct buf *out)
 	buf_add_text(out, "</stream:stream>");
 }
 
-void wrap_open(struct buf *out, struct span from, struct span id, struct span lang)
+void wrap_open(struct buf *out, const struct wrap_head *h)
 {
 	/* Strophe reads the first message by its literal beginning and looks for version="1.0". */
 	buf_add_text(out, "<open xmlns=\"" NS_FRAMING "\" version=\"1.0\"");
-	wrap_attr(out, "from", from);
-	wrap_attr(out, "id", id);
-	wrap_attr(out, "xml:lang", lang);
+	wrap_attr(out, "from", h->from);
+	if (h->to.p)
+		wrap_attr(out, "to", h->to);
+	wrap_attr(out, "id", h->id);
+	wrap_attr(out, "xml:lang", h->lang);
 	buf_add_text(out, " />");
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 /* What stands around stanzas and has no end yet when it is written: the stream header, the BOSH body, and the
  * WebSocket framing elements whose exact spelling clients compare. No builder can make those; all else is made by
- * xmpp/builder. Values come from the server alone (domains, hex, numbers, checked language tags): that none needs
+ * xmpp/builder. Values come from the server alone (domains, hex, numbers, checked language tags and addresses): that none needs
  * escaping is asserted. */
 #include "runtime/mem/buf.h"
 
@@ -12,11 +12,14 @@ struct span wrap_lang(struct span wanted);
 void wrap_attr(struct buf *out, const char *name, struct span value);
 void wrap_number(struct buf *out, const char *name, uint64_t value);
 
-void wrap_stream_header(struct buf *out, struct span from, struct span id, struct span lang);
+struct wrap_head {
+	struct span from, to, id, lang; /* to: whom the client said it is; p NULL = it did not say */
+};
+void wrap_stream_header(struct buf *out, const struct wrap_head *h);
 void wrap_stream_end(struct buf *out);
 
-void wrap_open(struct buf *out, struct span from, struct span id, struct span lang); /* WebSocket */
-struct span wrap_close(void);                                                       /* WebSocket */
+void wrap_open(struct buf *out, const struct wrap_head *h); /* WebSocket */
+struct span wrap_close(void);                               /* WebSocket */
 
 void wrap_body_begin(struct buf *out); /* attributes follow */
 void wrap_body_content(struct buf *out); /* elements follow */

@@ -68,6 +68,49 @@ static void a_bad_header_has_its_own_error(void **state)
 	each_ends_with("", rows, ARRAY_LEN(rows));
 }
 
+/* RFC 6120 4.7.2: `to` of our header is the bare JID of the client's `from`, and is there only if that was. */
+static void our_header_is_addressed_to_who_the_client_said_it_is(void **state)
+{
+	static const struct {
+		const char *from, *to;
+	} rows[] = {
+		{ "", NULL },
+		{ " from='alice@localhost'", " to='alice@localhost' " },
+		{ " from='Alice@LOCALHOST/phone'", " to='alice@localhost' " },
+		{ " from='localhost'", " to='localhost' " },
+		{ " from='bob@elsewhere.example'", " to='bob@elsewhere.example' " },
+		{ " from=''", NULL },
+		{ " from='@'", NULL },
+		{ " from='a&apos;b@localhost'", NULL },
+		{ " from='a&lt;b@localhost'", NULL },
+		{ " from='a\xef\xbc\x9c" "b@localhost'", NULL }, /* full width forms of <, &, \" and ' */
+		{ " from='a\xef\xbc\x86" "b@localhost'", NULL },
+		{ " from='a\xef\xbc\x82" "b@localhost'", NULL },
+		{ " from='a\xef\xbc\x87" "b@localhost'", NULL },
+		{ " from='a@local\xef\xbc\x9chost'", NULL },
+		{ " from='a@local\xef\xbc\x87host'", NULL },
+		{ " from='\xc3\x84@localhost'", " to='\xc3\xa4@localhost' " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct client *c = client_new(w, CONFIG_COMPONENT_c2s);
+		const char *text;
+		char head[512];
+
+		snprintf(head, sizeof(head), "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' "
+			 "to='localhost' version='1.0'%s>", rows[i].from);
+		client_send(c, head);
+		text = between(client_read(c), "<stream:stream", ">");
+		assert_has(text, " from='localhost' ");
+		if (rows[i].to)
+			assert_has(text, rows[i].to);
+		else
+			assert_lacks(text, " to=");
+		client_free(c);
+	}
+}
+
 static void before_login_only_login_is_allowed(void **state)
 {
 	static const struct row rows[] = {
@@ -334,6 +377,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_bad_header_has_its_own_error),
+		TEST(our_header_is_addressed_to_who_the_client_said_it_is),
 		TEST(before_login_only_login_is_allowed),
 		TEST(before_bind_only_bind_is_allowed),
 		TEST(bound_clients_send_stanzas_only),

@@ -28,7 +28,7 @@ static void the_stream_header_declares_both_namespaces(void **state)
 	char *text;
 
 	(void)state;
-	wrap_stream_header(&out, SPAN_LIT("shop.example"), SPAN_LIT("a1"), SPAN_LIT("de"));
+	wrap_stream_header(&out, &(struct wrap_head){ SPAN_LIT("shop.example"), SPAN_NONE, SPAN_LIT("a1"), SPAN_LIT("de") });
 	text = buf_take_text(&out);
 
 	assert_string_equal(text, "<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
@@ -43,7 +43,7 @@ static void websocket_framing_is_spelled_as_strophe_compares_it(void **state)
 	char *text;
 
 	(void)state;
-	wrap_open(&out, SPAN_LIT("shop.example"), SPAN_LIT("a1"), SPAN_LIT("en"));
+	wrap_open(&out, &(struct wrap_head){ SPAN_LIT("shop.example"), SPAN_NONE, SPAN_LIT("a1"), SPAN_LIT("en") });
 	text = buf_take_text(&out);
 
 	assert_true(span_is(wrap_close(), "<close xmlns=\"urn:ietf:params:xml:ns:xmpp-framing\" />"));
