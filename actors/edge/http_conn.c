@@ -11,6 +11,7 @@
 
 #define BODY_GRACE_MS 5000 /* a body may arrive at any speed for this long */
 #define BODY_CHECK_MS 1000
+#define ORIGIN_MAX 256
 
 static struct http_conn *of_connection(struct edge_connection *c)
 {
@@ -216,6 +217,15 @@ void exchange_drop(struct exchange *x)
 
 /* --- requests --- */
 
+/* It goes into the answer's head, where not all that a header may hold is allowed. */
+static bool is_origin(struct span text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] <= ' ' || text.p[i] > '~')
+			return false;
+	return text.n > 0 && text.n <= ORIGIN_MAX;
+}
+
 static struct exchange *exchange_of(struct http_conn *h, const struct http_request *r)
 {
 	struct exchange *x = exchange_new(h);
@@ -223,7 +233,7 @@ static struct exchange *exchange_of(struct http_conn *h, const struct http_reque
 
 	x->keep_alive = r->keep_alive;
 	x->head = span_is(r->method, "HEAD");
-	if (origin.p && origin.n > 0 && origin.n <= 256)
+	if (is_origin(origin))
 		x->origin = xstrndup(origin.p, origin.n);
 	return x;
 }

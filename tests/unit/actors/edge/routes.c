@@ -324,6 +324,26 @@ static void slow_headers_and_slow_bodies_time_out(void **state)
 	client_free(body);
 }
 
+/* A header may hold a tab, which the head of an answer may not: such an Origin is nobody's. */
+static void an_origin_that_cannot_be_repeated_is_none(void **state)
+{
+	static const char *const origins[] = { "https://a\tb", "https://a b", "https://\xc3\xa4", "https://a\xff", "" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(origins); i++) {
+		struct client *c = client_new(w, CONFIG_COMPONENT_bosh);
+		char header[64];
+		const char *text;
+
+		snprintf(header, sizeof(header), "Origin: %s\r\n", origins[i]);
+		http_get(c, "/healthz", header);
+		text = client_read(c);
+		assert_has(text, "HTTP/1.1 200 OK\r\n");
+		assert_has(text, "Access-Control-Allow-Origin: *\r\n");
+		client_free(c);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -335,6 +355,7 @@ int main(void)
 		TEST(metrics_are_for_the_addresses_of_the_list),
 		TEST(preflight_and_errors_carry_cors),
 		cmocka_unit_test_setup_teardown(a_headers_file_replaces_them, setup_headers, teardown),
+		TEST(an_origin_that_cannot_be_repeated_is_none),
 		TEST(what_is_no_http_is_refused_and_closed),
 		TEST(pipelined_requests_are_answered_in_order),
 		TEST(an_answer_waits_for_those_before_it),
