@@ -12,16 +12,26 @@
 /* Set on the main thread while nothing runs; the count is what threads touch. */
 static struct edge_shared *shared;
 
+/* One that the writer of answers takes: NAME: VALUE, printable (runtime/io/http_answer.c). */
 static bool is_header_line(const char *line, size_t n)
 {
 	const char *colon = memchr(line, ':', n);
 
-	if (!colon || colon == line)
+	if (!colon || colon == line || memchr(line, ' ', (size_t)(colon - line)))
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)line[i] < ' ' && line[i] != '\t')
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
 			return false;
 	return true;
+}
+
+/* Of a line that was too long to be read at once: it is no header of its own. */
+static void skip_rest(FILE *file, bool whole)
+{
+	int c = whole ? EOF : 0;
+
+	while (c != EOF && c != '\n')
+		c = fgetc(file);
 }
 
 /* The file's lines, each ended by CRLF; NULL when there is no such file. */
@@ -33,17 +43,20 @@ static char *load_headers(const char *path)
 
 	if (!file)
 		return NULL;
-	while (fgets(line, sizeof(line), file) && buf_len(&out) < HEADERS_FILE_MAX) {
+	for (unsigned number = 1; fgets(line, sizeof(line), file) && buf_len(&out) < HEADERS_FILE_MAX; number++) {
 		size_t n = strcspn(line, "\r\n");
+		bool whole = line[n] || feof(file);
 
-		if (n == 0 || line[0] == '#')
+		if (whole && (n == 0 || line[0] == '#'))
 			continue;
-		if (is_header_line(line, n)) {
+		if (whole && is_header_line(line, n)) {
 			buf_add(&out, line, n);
 			buf_add_text(&out, "\r\n");
 		} else {
-			LOG_WARNING("http", "%s: a line is no header and is left out", path);
+			LOG_WARNING("http", "%s, line %u: left out; a header is NAME: VALUE, without tabs, in less than %zu bytes", path, number,
+				    sizeof(line) - 1);
 		}
+		skip_rest(file, whole);
 	}
 	fclose(file);
 	return buf_take_text(&out);

@@ -23,7 +23,7 @@ static void put(const char *name, const char *text)
 
 static int setup(void **state)
 {
-	char lines[512];
+	char lines[512], headers[2048];
 
 	(void)state;
 	snprintf(directory, sizeof(directory), "/tmp/edge-routes-XXXXXX");
@@ -31,7 +31,10 @@ static int setup(void **state)
 	put("visitor.html", "<!doctype html>visitor");
 	put("seat.html", "<!doctype html>seat");
 	put("widget.js", "'use strict';");
-	put("headers.txt", "# for the shop\nAccess-Control-Allow-Origin: https://shop.example\nbroken line\nX-Extra: 1\n");
+	snprintf(headers, sizeof(headers), "%s", "# for the shop\nAccess-Control-Allow-Origin: https://shop.example\nbroken line\nX-Extra: 1\n"
+			   "X-Tab: a\tb\nX-Delete: a\x7f\nX Name: 1\n: 1\n");
+	snprintf(headers + strlen(headers), sizeof(headers) - strlen(headers), "%s", filled("X-Long: ", ": cut\nX-Last: 1\n", 1200));
+	put("headers.txt", headers);
 	snprintf(lines, sizeof(lines), "bosh/pages-dir=%s\nmonitor/metrics-allow[s]=198.51.100.0/24\n", directory);
 	w = world_new(lines, 1);
 	return 0;
@@ -217,8 +220,11 @@ static void a_headers_file_replaces_them(void **state)
 	(void)state;
 	http_get(c, "/healthz", "Origin: https://other.example\r\n");
 	text = client_read(c);
-	assert_has(text, "Access-Control-Allow-Origin: https://shop.example\r\nX-Extra: 1\r\n");
+	assert_has(text, "Access-Control-Allow-Origin: https://shop.example\r\nX-Extra: 1\r\nX-Last: 1\r\n");
 	assert_lacks(text, "broken");
+	assert_lacks(text, "X-Tab");
+	assert_lacks(text, "X-Delete");
+	assert_lacks(text, "X Name");
 	assert_lacks(text, "Credentials");
 	client_free(c);
 }
