@@ -87,7 +87,8 @@ static bool add_field(struct lines *l, const struct stanza *s, stanza_el field, 
 	(void)sort(&values); /* the same value twice is no mistake */
 	if (span_is(stanza_attr(s, field, "var"), "FORM_TYPE")) {
 		ok = values.count == 1 && !form_type->p;
-		*form_type = stanza_text(s, stanza_child(s, field, "value", NS_DATA));
+		if (ok)
+			*form_type = stanza_text(s, stanza_child(s, field, "value", NS_DATA));
 	} else {
 		buf_add_span(&line, stanza_attr(s, field, "var"));
 		for (size_t i = 0; i < values.count; i++)

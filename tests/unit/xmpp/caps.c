@@ -38,6 +38,7 @@ static const struct {
 	{ QUERY(FORM(HIDDEN("a")) FORM(HIDDEN("a"))), NULL },
 	{ QUERY(FORM(HIDDEN("a") HIDDEN("b"))), NULL },
 	{ QUERY(FORM("<field var='FORM_TYPE' type='hidden'><value>a</value><value>b</value></field>")), NULL },
+	{ QUERY(FORM("<field var='FORM_TYPE' type='hidden'/>")), NULL },
 	/* 3.6: ignored, not ill-formed */
 	{ QUERY(SIMPLE FORM("<field var='x'><value>y</value></field>")), SIMPLE_VER },
 	{ QUERY(SIMPLE FORM("<field var='FORM_TYPE'><value>a</value></field>")), SIMPLE_VER },
