@@ -67,7 +67,8 @@ static char *open_certificates(struct server *s)
 	s->tls = tls_store_open((const char *const *)conf->certs_location.items, conf->certs_location.count,
 				conf->cert_default, &hosts, &error);
 	free(names.items);
-	if (s->tls && *conf->client_cert_ca && !tls_store_ask_clients(s->tls, &clients, &error)) {
+	if (s->tls && *conf->client_cert_ca && config_wants_client_certificates(conf) &&
+	    !tls_store_ask_clients(s->tls, &clients, &error)) {
 		tls_store_free(s->tls);
 		s->tls = NULL;
 	}

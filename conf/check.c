@@ -100,18 +100,25 @@ void check_mechanisms(struct loading *l, const struct config_list *list, const s
 				"PLAIN, ANONYMOUS, SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512");
 }
 
+bool config_wants_client_certificates(const struct config *c)
+{
+	bool wanted = c->client_cert_wanted || c->client_cert_required;
+
+	for (size_t i = 0; i < c->vhost_count; i++)
+		wanted |= c->vhosts[i].client_cert_required;
+	return wanted;
+}
+
 static void check_client_certificates(struct loading *l)
 {
 	const struct config *c = l->c;
-	bool asked = c->client_cert_wanted || c->client_cert_required;
+	bool wanted = config_wants_client_certificates(c);
 
-	for (size_t i = 0; i < c->vhost_count; i++)
-		asked |= c->vhosts[i].client_cert_required;
-	if (asked && !*c->client_cert_ca)
+	if (wanted && !*c->client_cert_ca)
 		loading_problem(l, CONFIG_FATAL,
 				l->c->source[c->client_cert_required ? CONFIG_OPTION_client_cert_required : CONFIG_OPTION_client_cert_wanted],
 				"client certificates are asked for, but nobody says who may issue them; set c2s/clientCertCA to a PEM file");
-	if (!asked && *c->client_cert_ca)
+	if (!wanted && *c->client_cert_ca)
 		loading_problem(l, CONFIG_WARNING, l->c->source[CONFIG_OPTION_client_cert_ca],
 				"no client is asked for a certificate; set c2s/tls-want-client-auth-enabled[B]=true");
 }

@@ -174,6 +174,8 @@ void config_each_vhost(const struct config *c, config_vhost_f *visit, void *ctx)
  * time: before the actors start, then by the actor that owns the domains. */
 void config_serve(const struct config *c, struct config_vhost *v);
 bool config_unserve(const struct config *c, struct span domain); /* one of --virt-hosts is again as it stands there */
+/* TCP clients are to be asked for a certificate: by c2s, or for a domain of --virt-hosts. */
+bool config_wants_client_certificates(const struct config *c);
 bool config_was_served(const struct config *c, struct span domain); /* at any time since the start; the thread that serves */
 const struct config_vhost *config_vhost_of_file(const struct config *c, struct span domain); /* as in --virt-hosts, or NULL */
 

@@ -152,11 +152,12 @@ class Certificates(unittest.TestCase):
 
     def test_nobody_is_asked_without_being_told_to(self):
         pem = self.authority.issue("alice", "alice@localhost")
-        with Server() as server:
-            server.account("alice@localhost", "secret")
-            client = Certified(server, pem)
-            self.assertNotIn("EXTERNAL", client.offered())
-            client.leave()
+        for lines in ([], [self.wanted[0]], [self.wanted[0], "c2s/tls-want-client-auth-enabled[B]=false"]):
+            with self.subTest(lines), Server(*lines) as server:
+                server.account("alice@localhost", "secret")
+                client = Certified(server, pem)
+                self.assertNotIn("EXTERNAL", client.offered())
+                client.leave()
 
     def test_a_certificate_can_be_required(self):
         pem = self.authority.issue("alice", "alice@localhost")
