@@ -250,11 +250,11 @@ void bosh_session_over(struct bosh_session *b, enum close_reason reason, const c
 	b->over = true;
 	b->condition = condition;
 	b->error = error;
-	/* Messages go back behind those answered and not acknowledged; the rest may still be said. */
+	/* What somebody waits for goes back behind what was answered and not acknowledged; the rest may still be said. */
 	while ((node = pending_pop(&b->queue))) {
-		bool message = stanza_kind(node->packet.stanza) == STANZA_MESSAGE;
+		bool owed = stream_is_owed(&node->packet);
 
-		pending_add(message ? &b->s.pending : &kept, &node->packet, 0, UINT64_MAX);
+		pending_add(owed ? &b->s.pending : &kept, &node->packet, 0, UINT64_MAX);
 		free(node);
 	}
 	b->queue = kept;

@@ -412,6 +412,25 @@ static void unacknowledged_messages_go_back_when_the_session_ends(void **state)
 	client_free(c);
 }
 
+static void requests_that_wait_go_back_when_the_session_ends(void **state)
+{
+	struct client *c = bound("");
+	const char *text;
+
+	(void)state;
+	world_deliver(w, "<message xmlns='jabber:client' id='m'><body>waiting</body></message>", 0);
+	world_deliver(w, "<iq xmlns='jabber:client' type='get' id='g'><ping xmlns='urn:xmpp:ping'/></iq>", 0);
+	world_deliver(w, "<iq xmlns='jabber:client' type='result' id='r'/>", 0);
+	world_deliver(w, "<presence xmlns='jabber:client' id='p'/>", 0);
+	world_pass(w, 32 * 1000);
+	text = world_log(w);
+	assert_has(text, "id='m'");
+	assert_has(strstr(text, "id='m'"), "<iq type='get' id='g'");
+	assert_has(strstr(text, "id='g'"), "CLOSED session=1 reason=3\n");
+	assert_int_equal(count_of(text, "UNDELIVERED"), 2);
+	client_free(c);
+}
+
 static void a_client_that_stops_polling_is_seen_after_a_second(void **state)
 {
 	struct client *c = bound("");
@@ -824,6 +843,7 @@ int main(void)
 		TEST(without_negotiated_acks_the_window_proves_receipt),
 		TEST(unacknowledged_messages_go_back_when_the_session_ends),
 		TEST(a_client_that_stops_polling_is_seen_after_a_second),
+		TEST(requests_that_wait_go_back_when_the_session_ends),
 		TEST(inactivity_ends_the_session),
 		TEST(a_pause_answers_everything_and_outlives_inactivity),
 		TEST(a_pause_beyond_the_limit_is_a_violation),
