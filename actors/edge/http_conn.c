@@ -246,6 +246,18 @@ static char *writable(const char *p)
 
 enum reading { READ_ON, READ_LATER, READ_GONE /* the connection is another object now */ };
 
+static enum reading say_continue(struct http_conn *h)
+{
+	if (h->open) {
+		h->stuffed = true; /* our 100 must not get between the answers */
+		return READ_LATER;
+	}
+	h->owes_continue = false;
+	h->since_ms = actor_now_ms(); /* the body comes from now on */
+	conn_write(h->c.conn, http_continue());
+	return READ_ON;
+}
+
 static enum reading read_request(struct http_conn *h, struct span bytes, size_t *used)
 {
 	struct edge *e = h->c.edge;
@@ -253,6 +265,8 @@ static enum reading read_request(struct http_conn *h, struct span bytes, size_t 
 	struct http_reader fresh = { 0 };
 	int status = 0;
 
+	if (h->owes_continue && say_continue(h) == READ_LATER)
+		return READ_LATER;
 	if (h->received == 0)
 		h->since_ms = actor_now_ms();
 	h->received = bytes.n;
@@ -260,12 +274,8 @@ static enum reading read_request(struct http_conn *h, struct span bytes, size_t 
 	case HTTP_MORE:
 		return READ_LATER;
 	case HTTP_CONTINUE:
-		if (h->open) {
-			h->stuffed = true; /* our 100 must not get between the answers */
-			return READ_LATER;
-		}
-		conn_write(h->c.conn, http_continue());
-		return READ_ON;
+		h->owes_continue = true;
+		return say_continue(h);
 	case HTTP_REFUSED:
 		h->received = 0;
 		metric_limit(METRIC_limit_http);

@@ -28,6 +28,7 @@ struct http_conn {
 	struct list exchanges;
 	unsigned open;           /* exchanges */
 	bool closing, stuffed;   /* stuffed: reading waits for answers or output */
+	bool owes_continue;      /* the client waits for a 100 before it sends the body */
 	uint64_t since_ms;       /* the request being read began, or idle since */
 	uint64_t received;       /* bytes of the request being read */
 	const struct regime *regime; /* of the BOSH session last seen here */

@@ -294,6 +294,30 @@ static void an_answer_waits_for_those_before_it(void **state)
 	client_free(other);
 }
 
+static void who_waits_for_a_continue_hears_it_behind_the_answers_before(void **state)
+{
+	struct client *c = client_new(w, CONFIG_COMPONENT_bosh);
+	char body[256];
+	const char *text;
+
+	(void)state;
+	http_post(c, "<body xmlns='http://jabber.org/protocol/httpbind' rid='1' to='localhost' hold='1' wait='20'/>", NULL);
+	snprintf(body, sizeof(body), "<body xmlns='http://jabber.org/protocol/httpbind' rid='2' sid='%s'/>",
+		 between(client_read(c), "sid='", "'"));
+	http_post(c, body, NULL);
+	client_send(c, "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 8\r\n\r\n");
+	assert_string_equal(client_read(c), "");
+	world_pass(w, 21 * 1000);
+	text = client_read(c);
+	assert_has(text, "<body");
+	assert_has(strstr(text, "<body"), "HTTP/1.1 100 Continue\r\n\r\n");
+	world_pass(w, 3 * 1000); /* its time begins with that */
+	assert_string_equal(client_read(c), "");
+	client_send(c, "nonsense");
+	assert_has(client_read(c), "HTTP/1.1 400 ");
+	client_free(c);
+}
+
 static void many_pipelined_requests_are_all_answered(void **state)
 {
 	struct client *c = client_new(w, CONFIG_COMPONENT_bosh);
@@ -365,6 +389,7 @@ int main(void)
 		TEST(what_is_no_http_is_refused_and_closed),
 		TEST(pipelined_requests_are_answered_in_order),
 		TEST(an_answer_waits_for_those_before_it),
+		TEST(who_waits_for_a_continue_hears_it_behind_the_answers_before),
 		TEST(many_pipelined_requests_are_all_answered),
 		TEST(slow_headers_and_slow_bodies_time_out),
 	};
