@@ -214,13 +214,34 @@ static void an_answer_that_does_not_come_is_an_error_and_a_late_one_is_nothing(v
 
 	(void)state;
 	client_read(c);
-	w->forgets_accounts = true;
+	w->holds_accounts = true;
 	client_send(c, SET("<username>a</username><password>x</password>") GET);
 	assert_string_equal(client_read(c), "");
 	world_pass(w, 21000);
 	assert_has(client_read(c), ERROR("internal-server-error"));
 	client_send(c, GET);
 	assert_has(client_read(c), "<instructions>");
+	client_send(c, SET("<username>b</username><password>x</password>"));
+	world_answer_account(w); /* of the first, which is no answer to the second */
+	assert_string_equal(client_read(c), "");
+	w->account_status = STATUS_EXISTS;
+	world_answer_account(w);
+	assert_has(client_read(c), ERROR("conflict"));
+	end(c);
+}
+
+static void the_answer_reaches_who_asked(void **state)
+{
+	struct client *c = begin(OPEN LOOSE FAST, "203.0.113.7"), *other = client_open(w, CONFIG_COMPONENT_c2s, "203.0.113.8", 0);
+
+	(void)state;
+	client_send(other, HEAD);
+	client_read(c);
+	client_read(other);
+	client_send(other, SET("<username>eve</username><password>x</password>"));
+	assert_has(client_read(other), "type='result' id='r2'");
+	assert_string_equal(client_read(c), "");
+	client_free(other);
 	end(c);
 }
 
@@ -258,6 +279,7 @@ int main(void)
 		cmocka_unit_test(every_end_has_its_answer),
 		cmocka_unit_test(attempts_of_one_address_are_counted),
 		cmocka_unit_test(an_answer_that_does_not_come_is_an_error_and_a_late_one_is_nothing),
+		cmocka_unit_test(the_answer_reaches_who_asked),
 		cmocka_unit_test(over_bosh_it_is_the_same),
 	};
 

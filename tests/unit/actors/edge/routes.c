@@ -288,7 +288,7 @@ static void an_answer_waits_for_those_before_it(void **state)
 	assert_string_equal(client_read(c), "");
 	world_pass(w, 11 * 1000);
 	text = client_read(c);
-	assert_true(strstr(text, "<body") < strstr(text, "ok\n"));
+	assert_before(text, "<body", "ok\n");
 	assert_int_equal(count_of(text, "HTTP/1.1 200"), 2);
 	client_free(c);
 	client_free(other);

@@ -99,8 +99,12 @@ static void judge(struct world *w, struct auth_request *r)
 static void account_receive(struct world *w, struct account_request *r)
 {
 	buf_addf(&w->log, "ACCOUNT op=%d %s %s%s\n", r->op, r->user->text, r->password, r->reserved ? " reserved" : "");
-	if (w->forgets_accounts)
+	if (w->holds_accounts) {
+		assert_null(w->kept_accounts[1]);
+		w->kept_accounts[w->kept_accounts[0] != NULL] = r;
+		actor_keep(&r->m);
 		return;
+	}
 	r->status = w->account_status;
 	actor_reply_as(&r->m, r->reply);
 }
@@ -133,6 +137,19 @@ void world_answer_auth(struct world *w, enum auth_verdict verdict)
 
 	w->kept = NULL;
 	r->verdict = verdict;
+	r->m.kind = r->reply;
+	actor_send(home, &r);
+	world_run(w);
+}
+
+void world_answer_account(struct world *w)
+{
+	struct account_request *r = w->kept_accounts[0];
+	actor_id home = r->m.from;
+
+	w->kept_accounts[0] = w->kept_accounts[1];
+	w->kept_accounts[1] = NULL;
+	r->status = w->account_status;
 	r->m.kind = r->reply;
 	actor_send(home, &r);
 	world_run(w);
@@ -188,6 +205,9 @@ void world_free(struct world *w)
 {
 	if (w->kept)
 		msg_free(&w->kept->m);
+	for (unsigned i = 0; i < 2; i++)
+		if (w->kept_accounts[i])
+			msg_free(&w->kept_accounts[i]->m);
 	for (unsigned i = 0; i < w->held_count; i++)
 		msg_free(w->held[i]);
 	engine_stop();
@@ -349,12 +369,15 @@ void client_drop(struct client *c, enum conn_end why)
 	world_run(c->w);
 }
 
-void assert_has_at(const char *text, const char *part, const char *file, int line)
+const char *assert_has_at(const char *text, const char *part, const char *file, int line)
 {
-	if (strstr(text, part))
-		return;
-	print_error("no \"%s\" in:\n%s\n", part, text);
-	_fail(file, line);
+	const char *found = strstr(text, part);
+
+	if (!found) {
+		print_error("no \"%s\" in:\n%s\n", part, text);
+		_fail(file, line);
+	}
+	return found;
 }
 
 unsigned count_of(const char *text, const char *part)

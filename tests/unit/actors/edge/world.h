@@ -30,7 +30,8 @@ struct world {
 	enum stanza_error bind_error;
 	struct auth_request *kept;
 	enum status account_status; /* what account requests are answered with */
-	bool forgets_accounts;      /* they are not answered at all */
+	bool holds_accounts;        /* they are kept until world_answer_account */
+	struct account_request *kept_accounts[2];
 	struct link link;   /* of the last SHARD_BIND */
 	uint64_t session;   /* given to the last one bound */
 	char full[128];     /* its JID */
@@ -51,6 +52,7 @@ void world_deliver_from(struct world *w, const char *sender, const char *xml, ui
 void world_close(struct world *w, enum stream_error error);
 void world_shutdown(struct world *w);
 void world_answer_auth(struct world *w, enum auth_verdict verdict); /* the kept request */
+void world_answer_account(struct world *w); /* the oldest kept one, with account_status */
 
 struct client {
 	struct client *next;
@@ -72,8 +74,11 @@ void client_drop(struct client *c, enum conn_end why);
 void client_take(struct client *c); /* what came goes to c->in */
 
 #define assert_has(text, part) assert_has_at(text, part, __FILE__, __LINE__)
-void assert_has_at(const char *text, const char *part, const char *file, int line);
+/* Where it is. */
+const char *assert_has_at(const char *text, const char *part, const char *file, int line);
 #define assert_lacks(text, part) assert_null(strstr(text, part))
+/* Both are there, `second` behind `first`. */
+#define assert_before(text, first, second) assert_has_at(assert_has_at(text, first, __FILE__, __LINE__), second, __FILE__, __LINE__)
 unsigned count_of(const char *text, const char *part);
 /* Between the first `before` and the next `after`; a static buffer. */
 const char *between(const char *text, const char *before, const char *after);
