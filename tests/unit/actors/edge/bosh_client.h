@@ -42,6 +42,11 @@ static UNUSED struct client *http(void)
 	return client_new(w, CONFIG_COMPONENT_bosh);
 }
 
+static UNUSED unsigned answers_in(const char *text)
+{
+	return count_of(text, "HTTP/1.1 200 OK\r\n");
+}
+
 /* One request of the session; `more`: attributes. */
 static UNUSED void post(struct client *c, unsigned rid, const char *more, const char *payload)
 {
