@@ -1,54 +1,5 @@
-/* Privacy lists (XEP-0016) and the blocking command (XEP-0191) at work, from the examples of both. */
-#include "world.h"
-
-#include "actors/owners.h"
-
-struct row {
-	const char *xml, *answer;
-};
-
-static void play(struct world *w, unsigned client, const struct row *rows, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		client_send(w, client, rows[i].xml);
-		assert_has(client_log(w, client), rows[i].answer);
-	}
-}
-#define PLAY(w, client, rows) play(w, client, rows, ARRAY_LEN(rows))
-
-#define GET(inside) "<iq type='get' id='1'><query xmlns='jabber:iq:privacy'>" inside "</query></iq>"
-#define SET(inside) "<iq type='set' id='1'><query xmlns='jabber:iq:privacy'>" inside "</query></iq>"
-#define LIST(name, items) "<list name='" name "'>" items "</list>"
-#define DENY_JID(jid) "<item type='jid' value='" jid "' action='deny' order='1'/>"
-#define DENY_ALL "<item action='deny' order='9'/>"
-#define OK "<iq to='romeo@localhost/r' type='result' id='1'/>"
-#define BLOCKED "<not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><blocked xmlns='urn:xmpp:blocking:errors'/></error>"
-
-#define BLOCK(items) "<iq type='set' id='1'><block xmlns='urn:xmpp:blocking'>" items "</block></iq>"
-#define UNBLOCK(items) "<iq type='set' id='1'><unblock xmlns='urn:xmpp:blocking'>" items "</unblock></iq>"
-#define BLOCKLIST "<iq type='get' id='1'><blocklist xmlns='urn:xmpp:blocking'/></iq>"
-#define ITEM(jid) "<item jid='" jid "'/>"
-
-static void clear(struct world *w)
-{
-	for (unsigned i = 0; i < w->client_count; i++)
-		client_log(w, i);
-}
-
-/* Both may see each other. */
-static void befriend(struct world *w, unsigned a, unsigned b)
-{
-	char xml[200];
-	const struct jid *ja = w->clients[a].full, *jb = w->clients[b].full;
-
-	for (unsigned i = 0; i < 2; i++) {
-		(void)snprintf(xml, sizeof(xml), "<presence type='subscribe' to='%.*s'/>", SPAN_FMT(jid_bare(i ? ja : jb)));
-		client_send(w, i ? b : a, xml);
-		(void)snprintf(xml, sizeof(xml), "<presence type='subscribed' to='%.*s'/>", SPAN_FMT(jid_bare(i ? jb : ja)));
-		client_send(w, i ? a : b, xml);
-	}
-	clear(w);
-}
+/* Privacy lists (XEP-0016) at work, from its examples. What becomes of the stanzas of those who are blocked: blocking.c. */
+#include "privacy_client.h"
 
 /* --- XEP-0016 2.3 to 2.7: managing lists --- */
 
@@ -197,154 +148,6 @@ static void changes_are_pushed(void **state)
 			     "<list name='public'/></query></iq>\n");
 	client_send(w, other, UNBLOCK(""));
 	assert_has(client_log(w, other), "id='push8'><unblock xmlns='urn:xmpp:blocking'/></iq>");
-	world_free(w);
-}
-
-/* --- XEP-0016 2.13, XEP-0191 3.3: stanzas --- */
-
-static void what_is_sent_to_a_blocked_address_comes_back(void **state)
-{
-	static const struct row rows[] = {
-		{ "<message to='alice@localhost' type='chat' id='m'><body>Can you hear me now?</body></message>",
-		  "<message from='alice@localhost' to='romeo@localhost/r' type='error' id='m'><body>Can you hear me now?</body>"
-		  "<error type='modify' code='406'>" BLOCKED },
-		{ "<message to='alice@localhost/a' id='m'><body>x</body></message>", BLOCKED },
-		{ "<iq to='alice@localhost/a' type='get' id='q'><ping xmlns='urn:xmpp:ping'/></iq>", BLOCKED },
-		{ "<iq to='alice@localhost' type='get' id='q'><vCard xmlns='vcard-temp'/></iq>", BLOCKED },
-		{ "<presence to='alice@localhost'/>", BLOCKED },
-		{ "<presence to='alice@localhost' type='subscribe'/>", BLOCKED },
-		{ "<presence to='alice@localhost' type='probe'/>", BLOCKED },
-		/* others, the server and oneself are reached */
-		{ "<iq to='localhost' type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>", "type='result' id='p'/>" },
-		{ "<iq to='romeo@localhost' type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>", "type='result' id='p'/>" },
-		{ "<message to='romeo@localhost/r' id='m'><body>x</body></message>", "<message from='romeo@localhost/r' to='romeo@localhost/r' id='m'>" },
-		{ "<iq to='carol@localhost/none' type='get' id='q'><ping xmlns='urn:xmpp:ping'/></iq>", "<service-unavailable " },
-	};
-	struct world *w = world_new(NO_DESK);
-	unsigned r = client_online(w, "romeo@localhost", "r"), a = client_online(w, "alice@localhost", "a");
-
-	(void)state;
-	client_send(w, r, BLOCK(ITEM("alice@localhost")));
-	clear(w);
-	PLAY(w, r, rows);
-	/* answers, errors and good-byes end in silence */
-	client_send(w, r, "<iq to='alice@localhost/a' type='result' id='q'/>");
-	client_send(w, r, "<message to='alice@localhost' type='error' id='m'/>");
-	assert_log(w, r, "");
-	assert_log(w, a, "");
-	world_free(w);
-}
-
-static void what_a_blocked_address_sends_does_not_arrive(void **state)
-{
-	static const struct row rows[] = {
-		{ "<message to='romeo@localhost' type='chat' id='m'><body>x</body></message>",
-		  "<message from='romeo@localhost' to='alice@localhost/a' type='error' id='m'><body>x</body><error type='cancel' code='503'>"
-		  "<service-unavailable " },
-		{ "<message to='romeo@localhost/r' type='chat' id='m'><body>x</body></message>", "<service-unavailable " },
-		{ "<iq to='romeo@localhost/r' type='get' id='probing1'><query xmlns='jabber:iq:version'/></iq>",
-		  "<iq from='romeo@localhost/r' to='alice@localhost/a' type='error' id='probing1'><query xmlns='jabber:iq:version'/>"
-		  "<error type='cancel' code='503'><service-unavailable " },
-		{ "<iq to='romeo@localhost' type='get' id='q'><query xmlns='jabber:iq:last'/></iq>", "<service-unavailable " },
-	};
-	static const char *const silent[] = {
-		"<presence to='romeo@localhost'/>", "<presence to='romeo@localhost/r' type='unavailable'/>",
-		"<presence to='romeo@localhost' type='subscribe'/>", "<presence to='romeo@localhost' type='unsubscribed'/>",
-		"<presence to='romeo@localhost' type='probe'/>", "<presence to='romeo@localhost/r' type='probe'/>",
-		"<message to='romeo@localhost' type='error' id='m'/>", "<iq to='romeo@localhost/r' type='result' id='q'/>",
-		"<iq to='romeo@localhost/r' type='error' id='q'/>",
-	};
-	struct world *w = world_new(NO_DESK);
-	unsigned r = client_online(w, "romeo@localhost", "r"), a = client_online(w, "alice@localhost", "a");
-
-	(void)state;
-	befriend(w, r, a);
-	client_send(w, r, BLOCK(ITEM("alice@localhost")));
-	clear(w);
-	PLAY(w, a, rows);
-	for (size_t i = 0; i < ARRAY_LEN(silent); i++) {
-		client_send(w, a, silent[i]);
-		assert_log(w, a, "");
-	}
-	assert_log(w, r, "");
-	/* also while he is away: nothing is kept for him */
-	client_drop(w, r, CLOSE_STREAM_END);
-	assert_log(w, a, "");
-	client_send(w, a, "<message to='romeo@localhost' type='chat' id='m'><body>x</body></message>");
-	assert_has(client_log(w, a), "<service-unavailable ");
-	assert_int_equal(world_offline_rows(w, "romeo@localhost"), 0);
-	/* the account was freed and is looked up again, by the same list */
-	client_send(w, a, "<message to='romeo@localhost' type='chat' id='m'><body>x</body></message>");
-	assert_has(client_log(w, a), "<service-unavailable ");
-	world_free(w);
-}
-
-/* XEP-0191 3.3 and 3.4; XEP-0016 2.9 and 2.10 */
-static void presence_follows_the_block(void **state)
-{
-	struct world *w = world_new(NO_DESK);
-	unsigned r = client_online(w, "romeo@localhost", "r"), a = client_online(w, "alice@localhost", "a"), c;
-
-	(void)state;
-	befriend(w, r, a);
-	client_send(w, r, BLOCK(ITEM("alice@localhost")));
-	assert_log(w, a, "<presence from='romeo@localhost/r' to='alice@localhost' type='unavailable'/>\n");
-	assert_log(w, r, "<presence from='alice@localhost' to='romeo@localhost/r' type='unavailable'/>\n" OK "\n");
-	/* neither hears of the other */
-	client_send(w, r, "<presence><show>away</show></presence>");
-	client_send(w, a, "<presence><show>dnd</show></presence>");
-	assert_lacks(client_log(w, r), "alice");
-	assert_lacks(client_log(w, a), "romeo");
-	/* nor does a client that comes */
-	c = client_online(w, "romeo@localhost", "c");
-	assert_lacks(client_log(w, c), "alice");
-	client_drop(w, c, CLOSE_STREAM_END);
-	assert_lacks(client_log(w, a), "romeo");
-	client_log(w, r);
-	/* unblocked, each is told of the other */
-	client_send(w, r, UNBLOCK(ITEM("alice@localhost")));
-	assert_log(w, a, "<presence from='romeo@localhost/r' to='alice@localhost'><show>away</show></presence>\n");
-	assert_log(w, r, OK "\n<presence from='alice@localhost/a' to='romeo@localhost/r'><show>dnd</show></presence>\n");
-	client_send(w, r, UNBLOCK(ITEM("alice@localhost")));
-	assert_log(w, r, OK "\n");
-	assert_log(w, a, "");
-	world_free(w);
-}
-
-static void directed_presence_is_taken_back(void **state)
-{
-	struct world *w = world_new(NO_DESK);
-	unsigned r = client_online(w, "romeo@localhost", "r"), c = client_online(w, "carol@localhost", "c");
-
-	(void)state;
-	client_send(w, r, "<presence to='carol@localhost'/>");
-	clear(w);
-	client_send(w, r, BLOCK(ITEM("localhost"))); /* all of the domain, and not the server itself */
-	assert_log(w, c, "<presence from='romeo@localhost/r' to='carol@localhost' type='unavailable'/>\n");
-	client_send(w, r, "<iq to='localhost' type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>");
-	assert_has(client_log(w, r), "type='result' id='p'");
-	world_free(w);
-}
-
-static void what_was_kept_before_waits_until_it_is_unblocked(void **state)
-{
-	struct world *w = world_new(NO_DESK);
-	unsigned r, a = client_online(w, "alice@localhost", "a");
-
-	(void)state;
-	client_send(w, a, "<message to='romeo@localhost' type='chat'><body>kept</body></message>");
-	assert_int_equal(world_offline_rows(w, "romeo@localhost"), 1);
-	r = client_new(w, "romeo@localhost", "r");
-	client_send(w, r, BLOCK(ITEM("alice@localhost")));
-	client_send(w, r, "<presence/>");
-	assert_lacks(client_log(w, r), "kept");
-	client_drop(w, r, CLOSE_STREAM_END);
-	assert_int_equal(world_offline_rows(w, "romeo@localhost"), 1);
-	r = client_new(w, "romeo@localhost", "r");
-	client_send(w, r, UNBLOCK(""));
-	client_send(w, r, "<presence/>");
-	assert_has(client_log(w, r), "kept");
-	assert_int_equal(world_offline_rows(w, "romeo@localhost"), 0);
 	world_free(w);
 }
 
@@ -538,36 +341,6 @@ static void sets_of_owners_grow(void **state)
 
 /* --- live chat --- */
 
-static void a_seat_blocks_a_visitor(void **state)
-{
-	struct world *w = world_new(DESK);
-	unsigned s = client_online(w, "seat1@localhost", "s");
-
-	(void)state;
-	client_send(w, s, BLOCK(ITEM("v-aaaaaaaaaaaaaaaaaaaa@localhost")));
-	assert_has(client_log(w, s), "type='result'");
-	world_desk(w);
-	/* the desk keeps the word until it arrives: it ends here, and the visitor is told through the desk */
-	world_route(w, "<message type='chat' id='m' from='v-aaaaaaaaaaaaaaaaaaaa@localhost/p' to='seat1@localhost'><body>rude</body></message>",
-		    PACKET_FROM_DESK | PACKET_KEPT);
-	assert_log(w, s, "");
-	assert_desk(w, "DESK_TO_VISITOR <message from='seat1@localhost' to='v-aaaaaaaaaaaaaaaaaaaa@localhost/p' type='error' id='m'>"
-		       "<body>rude</body><error type='cancel' code='503'><service-unavailable "
-		       "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>\n");
-	/* a list for friends only has room for the visitors of the desk, which speaks itself, too */
-	client_send(w, s, UNBLOCK(""));
-	client_send(w, s, SET(LIST("friends", "<item type='subscription' value='none' action='deny' order='2'/>")));
-	client_send(w, s, SET("<default name='friends'/>"));
-	world_contact(w, "seat1@localhost", "v-bbbbbbbbbbbbbbbbbbbb@localhost", "Visitor", "Visitors");
-	client_log(w, s);
-	world_route(w, "<message type='chat' from='v-bbbbbbbbbbbbbbbbbbbb@localhost/p' to='seat1@localhost'><body>hello</body></message>",
-		    PACKET_FROM_DESK | PACKET_KEPT);
-	assert_has(client_log(w, s), "<body>hello</body>");
-	world_route(w, "<message type='headline' from='desk@localhost' to='seat1@localhost'><body>news</body></message>", PACKET_SERVER);
-	assert_has(client_log(w, s), "<body>news</body>");
-	world_free(w);
-}
-
 static void visitors_have_no_lists(void **state)
 {
 	static const struct row rows[] = {
@@ -607,11 +380,6 @@ int main(void)
 		cmocka_unit_test(what_is_no_request_is_refused),
 		cmocka_unit_test(a_list_in_use_elsewhere_stays),
 		cmocka_unit_test(changes_are_pushed),
-		cmocka_unit_test(what_is_sent_to_a_blocked_address_comes_back),
-		cmocka_unit_test(what_a_blocked_address_sends_does_not_arrive),
-		cmocka_unit_test(presence_follows_the_block),
-		cmocka_unit_test(directed_presence_is_taken_back),
-		cmocka_unit_test(what_was_kept_before_waits_until_it_is_unblocked),
 		cmocka_unit_test(an_active_list_is_the_only_one_over_its_client),
 		cmocka_unit_test(choosing_a_list_shows_and_hides),
 		cmocka_unit_test(groups_and_subscriptions_are_looked_up),
@@ -620,7 +388,6 @@ int main(void)
 		cmocka_unit_test(a_store_that_fails_lets_nobody_through),
 		cmocka_unit_test(lists_of_earlier_days_are_found),
 		cmocka_unit_test(sets_of_owners_grow),
-		cmocka_unit_test(a_seat_blocks_a_visitor),
 		cmocka_unit_test(visitors_have_no_lists),
 		cmocka_unit_test(without_the_plugins_there_are_no_lists),
 	};
