@@ -1,5 +1,6 @@
 #include "actors/account.h"
 
+#include <inttypes.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
@@ -9,15 +10,39 @@
 
 #define REMOVAL_KEPT_US (3600 * UINT64_C(1000000))
 
+/* Behind the keys, as a part that who knows it not skips (credential_decode). */
+#define SINCE ";since:"
+
+/* What a record says beside its keys. */
+struct facts {
+	bool disabled;
+	uint64_t since;
+};
+
 /* What cannot be read may be disabled: the caller does not go on then. */
-static enum status read_disabled(struct store *s, const struct jid *user, bool *disabled)
+static enum status read_facts(struct store *s, const struct jid *user, struct facts *out)
 {
 	struct buf saved = BUF_INIT;
 	enum status st = store_get(s, STORE_ACCOUNT, jid_bare(user), &saved);
 
-	*disabled = st == STATUS_OK && account_is_disabled(buf_span(&saved));
+	*out = (struct facts){ 0 };
+	if (st == STATUS_OK)
+		*out = (struct facts){ account_is_disabled(buf_span(&saved)), account_since(buf_span(&saved)) };
 	buf_wipe(&saved);
-	return st == STATUS_NOT_FOUND ? STATUS_OK : st;
+	return st;
+}
+
+static bool see_row(void *ctx, const struct store_log_row *row)
+{
+	*(uint64_t *)ctx = row->seq;
+	return true;
+}
+
+/* The last removal of an account of this name; 0 = none. */
+static enum status read_removal(struct store *s, const struct jid *user, uint64_t *seq)
+{
+	*seq = 0;
+	return store_log_read(s, STORE_REMOVED, span_of(ACCOUNT_REMOVALS), jid_bare(user), 0, 0, see_row, seq);
 }
 
 /* The keys of a password, as they are stored; slow by design. The caller wipes them. False: it may not be used. */
@@ -37,19 +62,32 @@ static bool make_keys(struct span password, uint32_t iterations, struct buf *key
 	return true;
 }
 
-/* A disabled account stays disabled under its new password. */
+/* A disabled account stays disabled under its new password, and the same account. In a transaction. */
 static enum status put(struct store *s, const struct jid *user, const struct buf *keys)
 {
 	struct buf text = BUF_INIT;
-	bool disabled;
-	enum status st = read_disabled(s, user, &disabled);
+	struct facts facts;
+	enum status st = read_facts(s, user, &facts);
 
-	if (disabled)
+	if (st == STATUS_NOT_FOUND)
+		st = read_removal(s, user, &facts.since);
+	if (facts.disabled)
 		buf_add_text(&text, ACCOUNT_DISABLED);
 	buf_add_span(&text, buf_span(keys));
+	if (facts.since)
+		buf_addf(&text, SINCE "%" PRIu64, facts.since);
 	if (st == STATUS_OK)
 		st = store_put(s, STORE_ACCOUNT, jid_bare(user), buf_span(&text));
 	buf_wipe(&text);
+	return st;
+}
+
+/* Commits when all is well. */
+static enum status end_transaction(struct store *s, enum status st)
+{
+	if (st == STATUS_OK)
+		return store_commit(s);
+	store_rollback(s);
 	return st;
 }
 
@@ -58,8 +96,11 @@ enum status account_set(struct store *s, const struct jid *user, struct span pas
 	struct buf keys = BUF_INIT;
 	enum status st = STATUS_INVALID;
 
-	if (make_keys(password, iterations, &keys))
-		st = put(s, user, &keys);
+	if (make_keys(password, iterations, &keys)) {
+		st = store_begin(s);
+		if (st == STATUS_OK)
+			st = end_transaction(s, put(s, user, &keys));
+	}
 	buf_wipe(&keys);
 	return st;
 }
@@ -125,10 +166,7 @@ static enum status put_checked(struct store *s, const struct jid *user, const st
 	st = fresh ? check_new(s, user, max_users) : account_look(s, user);
 	if (st == STATUS_OK)
 		st = put(s, user, keys);
-	if (st == STATUS_OK)
-		return store_commit(s);
-	store_rollback(s);
-	return st;
+	return end_transaction(s, st);
 }
 
 /* Looks first: neither hashing nor the store's writing lock is spent on what is refused anyway. */
@@ -221,6 +259,19 @@ enum account_refusal account_change(struct store *s, const struct config *conf, 
 	return refusal_of(account_rekey(s, user, password, (uint32_t)conf->scram_iterations));
 }
 
+uint64_t account_since(struct span saved)
+{
+	size_t n = sizeof(SINCE) - 1;
+	const char *at = saved.n ? memrchr(saved.p, ';', saved.n) : NULL, *end = saved.p + saved.n;
+	uint64_t since = 0;
+
+	if (!at || (size_t)(end - at) <= n || memcmp(at, SINCE, n) != 0)
+		return 0;
+	for (at += n; at < end && *at >= '0' && *at <= '9'; at++)
+		since = since * 10 + (uint64_t)(*at - '0');
+	return at == end ? since : 0;
+}
+
 bool account_is_disabled(struct span saved)
 {
 	size_t n = sizeof(ACCOUNT_DISABLED) - 1;
@@ -228,7 +279,8 @@ bool account_is_disabled(struct span saved)
 	return saved.n >= n && memcmp(saved.p, ACCOUNT_DISABLED, n) == 0;
 }
 
-enum account_refusal account_disable(struct store *s, const struct jid *user, bool disabled)
+/* In a transaction: a password that is set meanwhile, or a removal, is not undone. */
+static enum status put_disabled(struct store *s, const struct jid *user, bool disabled)
 {
 	struct buf saved = BUF_INIT, fresh = BUF_INIT;
 	enum status st = store_get(s, STORE_ACCOUNT, jid_bare(user), &saved);
@@ -244,7 +296,14 @@ enum account_refusal account_disable(struct store *s, const struct jid *user, bo
 	}
 	buf_wipe(&saved);
 	buf_wipe(&fresh);
-	return st == STATUS_NOT_FOUND ? ACCOUNT_UNKNOWN : st == STATUS_OK ? ACCOUNT_FINE : ACCOUNT_STORE;
+	return st;
+}
+
+enum account_refusal account_disable(struct store *s, const struct jid *user, bool disabled)
+{
+	enum status st = store_begin(s);
+
+	return refusal_of(st == STATUS_OK ? end_transaction(s, put_disabled(s, user, disabled)) : st);
 }
 
 /* --- listing --- */
@@ -348,20 +407,21 @@ static enum status or_nothing(enum status st)
 	return st == STATUS_NOT_FOUND ? STATUS_OK : st;
 }
 
-static enum status note_removal(struct store *s, const struct jid *user)
+static enum status note_removal(struct store *s, const struct jid *user, uint64_t *seq)
 {
-	uint64_t now = outside_wall_us(), old, seq;
+	uint64_t now = outside_wall_us(), old;
 	enum status st = last_removal(s, now > REMOVAL_KEPT_US ? now - REMOVAL_KEPT_US : 0, &old);
 
 	if (st == STATUS_OK && old)
 		st = or_nothing(store_log_delete_upto(s, STORE_REMOVED, span_of(ACCOUNT_REMOVALS), old));
 	if (st == STATUS_OK)
-		st = store_log_append(s, STORE_REMOVED, span_of(ACCOUNT_REMOVALS), jid_bare(user), now, SPAN_LIT(""), 0, 0, &seq);
+		st = store_log_append(s, STORE_REMOVED, span_of(ACCOUNT_REMOVALS), jid_bare(user), now, SPAN_LIT(""), 0, 0, seq);
 	return st;
 }
 
-enum status account_remove(struct store *s, const struct jid *user)
+enum status account_remove(struct store *s, const struct jid *user, uint64_t *removal)
 {
+	uint64_t seq;
 	enum status st = store_begin(s);
 
 	if (st != STATUS_OK)
@@ -371,9 +431,6 @@ enum status account_remove(struct store *s, const struct jid *user)
 		if (c != STORE_ACCOUNT && store_collections[c].life == STORE_WITH_ACCOUNT)
 			st = or_nothing(store_delete(s, c, jid_bare(user)));
 	if (st == STATUS_OK)
-		st = note_removal(s, user);
-	if (st == STATUS_OK)
-		return store_commit(s);
-	store_rollback(s);
-	return st;
+		st = note_removal(s, user, removal ? removal : &seq);
+	return end_transaction(s, st);
 }

@@ -41,6 +41,9 @@ enum account_refusal account_add(struct store *s, const struct config *conf, con
 enum account_refusal account_change(struct store *s, const struct config *conf, const struct jid *user, struct span password) MUST_CHECK;
 /* A disabled account keeps all it has; nobody logs in with its password. UNKNOWN: there is none. */
 enum account_refusal account_disable(struct store *s, const struct jid *user, bool disabled) MUST_CHECK;
+/* The removal (its row in STORE_REMOVED) behind which an account was made, as its record says: who logged in with another one is
+ * not this account. 0 = none of the last hour when it was made. */
+uint64_t account_since(struct span saved);
 /* What stands before the keys of a disabled account. */
 #define ACCOUNT_DISABLED "disabled "
 bool account_is_disabled(struct span saved);
@@ -51,7 +54,7 @@ enum status account_each(struct store *s, struct span domain, bool disabled, acc
 
 /* Removes an account and all that is kept for it, in one transaction, with a row in STORE_REMOVED for servers that run
  * (actors/account_watch.h). Rows of more than an hour ago, which every server has seen, go. NOT_FOUND: there is none. */
-enum status account_remove(struct store *s, const struct jid *user) MUST_CHECK;
+enum status account_remove(struct store *s, const struct jid *user, uint64_t *removal /* its row there; NULL allowed */) MUST_CHECK;
 #define ACCOUNT_REMOVALS "accounts" /* owner of the rows in STORE_REMOVED; tag = bare JID, no value */
 /* The last row there; 0 = none. */
 enum status account_last_removal(struct store *s, uint64_t *seq) MUST_CHECK;

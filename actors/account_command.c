@@ -145,7 +145,7 @@ static int change(struct command *c)
 
 static int delete(struct command *c)
 {
-	enum status st = account_remove(c->store, c->user);
+	enum status st = account_remove(c->store, c->user, NULL);
 
 	if (st == STATUS_OK)
 		return 0;

@@ -11,10 +11,10 @@
 #define LOGIN_MS 60000u
 #define SECOND_MS 1000u
 
-struct gone { /* an account that will be looked at again */
+struct gone { /* an account that will be told again */
 	struct list link;
 	struct jid *account;
-	uint64_t at_ms;
+	uint64_t removal, at_ms;
 };
 
 struct watch {
@@ -24,11 +24,13 @@ struct watch {
 	struct list gone; /* struct gone, next one first */
 };
 
-static void tell_shard(struct watch *self, struct jid *account)
+static void tell_shard(struct watch *self, struct jid *account, uint64_t removal, bool again)
 {
 	struct shard_removed *m = MSG_NEW(shard_removed, shard_removed);
 
 	m->account = jid_ref(account);
+	m->removal = removal;
+	m->again = again;
 	actor_send(server_shard(self->server, account), &m);
 }
 
@@ -40,7 +42,7 @@ static bool needs_account(const struct server *s, const struct jid *account)
 	return class != CLASS_VISITOR && !(class == CLASS_SEAT && s->conf->desk_seat_auth == CONFIG_SEAT_AUTH_COOKIE);
 }
 
-static void look_again_later(struct watch *self, struct jid *account)
+static void tell_again_later(struct watch *self, struct jid *account, uint64_t removal)
 {
 	uint64_t login_ms = (uint64_t)self->server->conf->auth_timeout * 1000;
 	struct gone *g;
@@ -49,6 +51,7 @@ static void look_again_later(struct watch *self, struct jid *account)
 		return;
 	g = xcalloc(1, sizeof(*g));
 	g->account = jid_ref(account);
+	g->removal = removal;
 	g->at_ms = actor_now_ms() + (login_ms ? login_ms : LOGIN_MS) + SECOND_MS;
 	list_push_back(&self->gone, &g->link);
 }
@@ -69,14 +72,6 @@ static void ask_removals(struct watch *self)
 	actor_send(self->server->store, &r);
 }
 
-static void ask_account(struct watch *self, const struct jid *account)
-{
-	struct store_request *r =
-		store_request_new(STORE_OP_GET, STORE_ACCOUNT, jid_bare(account), SPAN_NONE, &watch_stored_kind);
-
-	actor_send(self->server->store, &r);
-}
-
 static void tick_later(struct watch *self)
 {
 	struct watch_tick *t = MSG_NEW(watch_tick, watch_tick);
@@ -85,7 +80,7 @@ static void tick_later(struct watch *self)
 }
 
 /* A store that fails has logged it; the next tick asks for the same rows. */
-static void on_removals(struct watch *self, const struct store_request *r)
+static void on_watch_stored(struct watch *self, struct store_request *r)
 {
 	for (size_t i = 0; r->status == STATUS_OK && i < r->row_count; i++) {
 		struct jid *account = jid_parse(span_of(r->rows[i].key));
@@ -93,31 +88,14 @@ static void on_removals(struct watch *self, const struct store_request *r)
 		self->after = r->rows[i].seq;
 		if (!account)
 			continue;
-		tell_shard(self, account);
-		look_again_later(self, account);
+		tell_shard(self, account, self->after, false);
+		tell_again_later(self, account, self->after);
 		jid_unref(account);
 	}
 	if (r->status == STATUS_OK && r->row_count == ROWS_AT_ONCE)
 		ask_removals(self);
 	else
 		tick_later(self);
-}
-
-static void on_account(struct watch *self, const struct store_request *r)
-{
-	struct jid *account = r->status == STATUS_NOT_FOUND ? jid_parse(span_of(r->owner)) : NULL;
-
-	if (account)
-		tell_shard(self, account);
-	jid_unref(account);
-}
-
-static void on_watch_stored(struct watch *self, struct store_request *r)
-{
-	if (r->op == STORE_OP_LOG_READ)
-		on_removals(self, r);
-	else
-		on_account(self, r);
 }
 
 static void on_watch_tick(struct watch *self, struct watch_tick *t UNUSED)
@@ -127,7 +105,7 @@ static void on_watch_tick(struct watch *self, struct watch_tick *t UNUSED)
 
 		if (g->at_ms > actor_now_ms())
 			break;
-		ask_account(self, g->account);
+		tell_shard(self, g->account, g->removal, true);
 		list_remove(&g->link);
 		gone_free(g);
 	}

@@ -5,7 +5,8 @@
  * It writes nothing, so any number of servers may watch one store.
  *
  * A login may be under way while its account goes: checked before, bound after. So once auth-timeout has passed, when no
- * such login can be left, an account that still does not exist is told a second time. */
+ * such login can be left, each is told a second time. Sessions of a new account of the same name go on: they logged in behind
+ * the removal (account_since). */
 #include "actors/server.h"
 #include "actors/store.h"
 
@@ -14,7 +15,7 @@ struct watch_tick {
 };
 
 #define WATCH_PROTOCOL(M) \
-	M(WATCH_STORED, watch_stored, store_request, store_request_drop, "Rows of removed accounts, or whether an account exists.") \
+	M(WATCH_STORED, watch_stored, store_request, store_request_drop, "Rows of removed accounts.") \
 	M(WATCH_TICK, watch_tick, watch_tick, NULL, "Time to ask again; sent by the watch to itself.")
 MSG_DECLARE(watch, WATCH_PROTOCOL)
 

@@ -55,6 +55,7 @@ static enum status load(struct auth_actor *self, struct auth_request *r, bool *d
 	enum status st = open_reader(self) ? store_get(self->store, STORE_ACCOUNT, jid_bare(r->user), &text) : STATUS_UNAVAILABLE;
 
 	*disabled = st == STATUS_OK && account_is_disabled(buf_span(&text));
+	r->since = st == STATUS_OK ? account_since(buf_span(&text)) : 0;
 	if (*disabled)
 		st = STATUS_NOT_FOUND;
 	if (st == STATUS_OK && !credential_decode(&r->credential, buf_span(&text))) {
@@ -140,19 +141,19 @@ static enum status create(struct auth_actor *self, struct store *writer, const s
 			      host ? host->max_users : 0);
 }
 
-static enum status act(struct auth_actor *self, struct store *writer, const struct account_request *r)
+static enum status act(struct auth_actor *self, struct store *writer, struct account_request *r)
 {
 	switch (r->op) {
 	case ACCOUNT_CREATE: return create(self, writer, r);
 	case ACCOUNT_CHANGE:
 		return account_rekey(writer, r->user, span_of(r->password), (uint32_t)self->server->conf->scram_iterations);
-	case ACCOUNT_REMOVE: return account_remove(writer, r->user);
+	case ACCOUNT_REMOVE: return account_remove(writer, r->user, &r->removal);
 	}
 	BUG("unknown account operation");
 }
 
 /* It happens seldom: the writing handle lives as long as the work. */
-static enum status act_alone(struct auth_actor *self, const struct account_request *r)
+static enum status act_alone(struct auth_actor *self, struct account_request *r)
 {
 	struct store *writer = NULL;
 	char *error = NULL;

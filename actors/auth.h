@@ -27,6 +27,7 @@ struct auth_request {
 	/* answer */
 	enum auth_verdict verdict;
 	struct credential credential;
+	uint64_t since; /* which account of this name it is (account_since); 0 without one */
 };
 
 /* What somebody does to an account of their own (XEP-0077). One name is always one auth actor's, so its requests are done in
@@ -46,6 +47,7 @@ struct account_request {
 	struct packet_note *packet; /* owned; NULL = none */
 	/* Answer: OK, EXISTS, LIMIT, INVALID, NOT_FOUND of actors/account.h; all else: the store is away. */
 	enum status status;
+	uint64_t removal; /* REMOVE: its row in STORE_REMOVED */
 };
 void account_request_drop(struct msg *m);
 

@@ -149,13 +149,15 @@ static void change_all(struct call *c, change_f *change, bool ends_sessions, con
 /* Told here and not only by the account watch, which may be off: what is known of the account is looked up again. */
 static enum account_refusal delete(struct call *c, const struct jid *account)
 {
-	enum status st = account_remove(c->store, account);
+	uint64_t removal;
+	enum status st = account_remove(c->store, account, &removal);
 	struct shard_removed *m;
 
 	if (st != STATUS_OK)
 		return st == STATUS_NOT_FOUND ? ACCOUNT_UNKNOWN : ACCOUNT_STORE;
 	m = MSG_NEW(shard_removed, shard_removed);
 	m->account = jid_ref((struct jid *)(uintptr_t)account);
+	m->removal = removal;
 	actor_send(server_shard(c->server, account), &m);
 	return ACCOUNT_FINE;
 }

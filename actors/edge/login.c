@@ -447,6 +447,7 @@ void login_checked(struct stream *s, struct auth_request *r)
 	struct buf out = BUF_INIT;
 
 	l->check_by_ms = 0;
+	l->since = r->since;
 	s->phase = STREAM_EXCHANGE;
 	if (r->verdict == AUTH_UNAVAILABLE)
 		refuse(s, SASL_FAIL_TEMPORARY);

@@ -16,6 +16,7 @@ struct login {
 	uint32_t unbound;       /* SASL_BITs that failed before anybody was named: by their channel binding */
 	enum client_class class;
 	struct jid *user;       /* bare, once authenticated */
+	uint64_t since;         /* which account of this name (account_since); 0 without one */
 	struct stanza *bind;    /* the request, while the shard thinks, or an auth actor about an account */
 	uint64_t bind_by_ms;    /* deadline from accept to bind; 0 = none */
 	uint64_t check_by_ms;   /* for the answer of an auth or cookie actor */

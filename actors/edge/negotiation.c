@@ -322,6 +322,7 @@ void negotiation_bind(struct stream *s, struct stanza *request, struct span reso
 	m->link = stream_link(s);
 	m->bare = jid_ref(l->user);
 	m->resource = span_empty(resource) ? NULL : xstrndup(resource.p, resource.n);
+	m->since = l->since;
 	m->class = l->class;
 	m->transport = s->ops->transport;
 	m->anonymous = s->anonymous;

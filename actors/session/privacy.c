@@ -450,6 +450,15 @@ void privacy_apply(struct passage *p, struct privacy *next)
 	set_lists(p->user, next);
 }
 
+void privacy_forget(struct user *user)
+{
+	LIST_EACH(it, &user->sessions)
+		CONTAINER_OF(it, struct session, link)->active = NULL;
+	privacy_free(user->privacy);
+	user->privacy = NULL;
+	user->privacy_known = false;
+}
+
 void privacy_kept(struct passage *p, const struct store_request *r)
 {
 	privacy_apply(p, parse(p, r->op == STORE_OP_PUT ? buf_span(&r->value) : SPAN_NONE));

@@ -38,6 +38,8 @@ enum xep_verdict privacy_open(struct passage *p, struct privacy **out);
 enum xep_verdict privacy_keep(struct passage *p, struct privacy *changed);
 /* What is kept is this now: sessions go on under it, contacts and clients hear what changed for them. Takes it. */
 void privacy_apply(struct passage *p, struct privacy *kept);
+/* All that is known is of an account that is gone: it is looked up again. */
+void privacy_forget(struct user *user);
 void privacy_kept(struct passage *p, const struct store_request *r); /* the same, of what was written */
 /* The session in passing goes on under this list of user->privacy; NULL: under the default list. */
 void privacy_activate(struct passage *p, struct privacy_list *list);

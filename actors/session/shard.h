@@ -21,6 +21,7 @@ struct shard_bind {
 	struct link link;
 	struct jid *bare;   /* counted */
 	char *resource;     /* owned; NULL or "" = the server chooses */
+	uint64_t since;     /* which account of this name logged in (account_since); 0 without one */
 	enum client_class class;
 	enum transport transport;
 	bool anonymous, secure;
@@ -63,6 +64,8 @@ struct shard_contact { /* the desk shows (or removes) a visitor or seat in a use
 struct shard_removed { /* an account is no more; also told when nobody is logged in */
 	struct msg m;
 	struct jid *account; /* bare, counted */
+	uint64_t removal;    /* its row in STORE_REMOVED: sessions of an account made behind it go on; 0 = all end */
+	bool again;          /* told before: only who was logging in meanwhile is looked for */
 };
 
 enum shard_ask_op {

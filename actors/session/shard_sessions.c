@@ -7,6 +7,7 @@
 #include "actors/session/kept.h"
 #include "actors/session/last_seen.h"
 #include "actors/session/offline.h"
+#include "actors/session/privacy.h"
 #include "actors/session/shard_inner.h"
 #include "runtime/log.h"
 #include "runtime/metric.h"
@@ -119,13 +120,90 @@ static void replace_silent(struct shard *self, struct user *user)
 	}
 }
 
+/* --- ended by others than their clients --- */
+
+/* Which ones end: the one with this address; those that are older; both unset: all. */
+struct ending {
+	const struct jid *full;
+	bool older;
+};
+#define ALL_SESSIONS (struct ending){ NULL, false }
+
+/* Every client is told. How many there were. */
+static uint32_t end_sessions(struct shard *self, struct user *user, struct ending which, enum stream_error error, const char *text)
+{
+	uint32_t ended = 0;
+
+	LIST_EACH_SAFE(it, next, &user->sessions) {
+		struct session *s = CONTAINER_OF(it, struct session, link);
+
+		if ((which.full && !jid_eq(s->full, which.full)) || (which.older && !s->is_older))
+			continue;
+		metric_inc(METRIC_sessions_removed);
+		close_client(self, s, error, text);
+		end_session(self, s, CLOSE_REMOVED);
+		ended++;
+	}
+	return ended;
+}
+
+/* What is known of the account is asked for again: there may be another one of its name. */
+static void forget_account(struct user *user, uint64_t removal)
+{
+	if (user->removal < removal)
+		user->removal = removal;
+	if (user->class == CLASS_USER && user->account == FACT_YES)
+		user->account = FACT_UNKNOWN;
+	if (user->class != CLASS_VISITOR && user->roster == FACT_YES)
+		contacts_forget(user);
+	privacy_forget(user);
+}
+
+/* The condition is that of RFC 6120 4.9.3.12: the client is logged in as somebody who may not log in. Who has logged in to a new
+ * account of the name goes on. removal 0: none of a later account can be there. */
+static void end_account(struct shard *self, struct user *user, uint64_t removal, bool again)
+{
+	struct passage p = shard_passage(self, user, NULL);
+	bool all = !removal || removal > user->removal; /* nobody here knows of a later account */
+	bool is_news = all && !again;
+	uint32_t ended;
+
+	user->is_removed = true;
+	ended = end_sessions(self, user, (struct ending){ NULL, !all }, STREAM_ERROR_NOT_AUTHORIZED,
+			     "This account was removed");
+	user->is_removed = false;
+	if (is_news || ended)
+		LOG_INFO("session", "%.*s was removed, sessions ended: %u", SPAN_FMT(jid_bare(user->bare)), ended);
+	if (!is_news)
+		return;
+	last_seen_forget(self->users.last_seen, user->bare);
+	forget_account(user, removal);
+	if (user->session_count == 0)
+		desk_link_removed(&p);
+}
+
+/* A login to a new account of this name tells that the old one is gone, before the account watch does. */
+static void begin_account(struct shard *self, struct user *user, uint64_t since)
+{
+	if (since <= user->removal)
+		return;
+	if (user->session_count > 0)
+		end_account(self, user, since, false);
+	else
+		forget_account(user, since);
+}
+
+/* --- as their clients say --- */
+
 void on_shard_bind(struct shard *self, struct shard_bind *m)
 {
 	struct user *user = users_get(&self->users, m->bare);
 	struct jid *full = choose_full(user, m->resource);
-	struct session *old = user_resource(user, full), *s;
+	struct session *old, *s;
 	struct passage p;
 
+	begin_account(self, user, m->since);
+	old = user_resource(user, full);
 	if (m->class == CLASS_VISITOR && user->class == CLASS_USER && user->session_count == 0) {
 		user->class = CLASS_VISITOR; /* an anonymous login decides that */
 		if (user->roster == FACT_UNKNOWN)
@@ -195,49 +273,13 @@ void on_shard_liveness(struct shard *self, struct shard_liveness *m)
 	shard_settle(self, user);
 }
 
-/* --- ended by others than their clients --- */
-
-/* Every client is told. full: the one that ends, NULL = all. How many there were. */
-static uint32_t end_sessions(struct shard *self, struct user *user, const struct jid *full, enum stream_error error, const char *text)
-{
-	uint32_t ended = 0;
-
-	LIST_EACH_SAFE(it, next, &user->sessions) {
-		struct session *s = CONTAINER_OF(it, struct session, link);
-
-		if (full && !jid_eq(s->full, full))
-			continue;
-		metric_inc(METRIC_sessions_removed);
-		close_client(self, s, error, text);
-		end_session(self, s, CLOSE_REMOVED);
-		ended++;
-	}
-	return ended;
-}
-
-/* The condition is that of RFC 6120 4.9.3.12: the client is logged in as somebody who may not log in. What is known of the account
- * is asked for again, for it may have been added anew. */
-static void end_account(struct shard *self, struct user *user)
-{
-	struct passage p = shard_passage(self, user, NULL);
-
-	LOG_INFO("session", "%.*s was removed, sessions to end: %u", SPAN_FMT(jid_bare(user->bare)), user->session_count);
-	user->is_removed = true;
-	end_sessions(self, user, NULL, STREAM_ERROR_NOT_AUTHORIZED, "This account was removed");
-	user->is_removed = false;
-	last_seen_forget(self->users.last_seen, user->bare);
-	if (user->class == CLASS_USER && user->account == FACT_YES)
-		user->account = FACT_UNKNOWN;
-	if (user->class != CLASS_VISITOR && user->roster == FACT_YES)
-		contacts_forget(user);
-	desk_link_removed(&p);
-}
+/* --- ended by others than their clients, as they hear of it --- */
 
 void on_shard_removed(struct shard *self, struct shard_removed *m)
 {
 	struct user *user = users_get(&self->users, m->account);
 
-	end_account(self, user);
+	end_account(self, user, m->removal, m->again);
 	shard_settle(self, user);
 }
 
@@ -249,7 +291,7 @@ void on_shard_account(struct shard *self, struct account_request *r)
 	kept_accounted(&p, r);
 	packet_clear(&p.packet);
 	if (r->op == ACCOUNT_REMOVE && r->status == STATUS_OK)
-		end_account(self, user); /* behind the answer */
+		end_account(self, user, r->removal, false); /* behind the answer */
 	shard_settle(self, user);
 }
 
@@ -263,7 +305,7 @@ static void end_by_order(struct shard *self, struct shard_ask *m)
 	if (!user)
 		return;
 	p = shard_passage(self, user, NULL);
-	m->count = end_sessions(self, user, all ? NULL : m->about, STREAM_ERROR_NOT_AUTHORIZED, "Logged out by an administrator");
+	m->count = end_sessions(self, user, (struct ending){ all ? NULL : m->about, false }, STREAM_ERROR_NOT_AUTHORIZED, "Logged out by an administrator");
 	if (all)
 		desk_link_removed(&p);
 	shard_settle(self, user);
@@ -278,7 +320,7 @@ static void end_domain(struct shard *self, struct shard_ask *m)
 		struct user *user = users_find(&self->users, users[i]);
 
 		if (user) {
-			m->count += end_sessions(self, user, NULL, STREAM_ERROR_HOST_GONE, "This domain is served no more");
+			m->count += end_sessions(self, user, ALL_SESSIONS, STREAM_ERROR_HOST_GONE, "This domain is served no more");
 			shard_settle(self, user);
 		}
 		jid_unref(users[i]);

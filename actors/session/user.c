@@ -157,6 +157,7 @@ struct session *session_open(struct users *u, struct user *user, struct jid *ful
 	s->user = user;
 	s->full = full;
 	s->client = bind->link;
+	s->is_older = bind->since < user->removal;
 	s->transport = bind->transport;
 	s->alive = true;
 	s->is_confidential = bind->confidential;

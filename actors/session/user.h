@@ -41,6 +41,7 @@ struct session {
 	bool is_busy;             /* show is away, xa or dnd */
 	bool uses_privacy;        /* spoke of privacy lists: hears when the blocking command changes them */
 	bool knows_blocked;       /* asked for the blocked addresses: gets pushes */
+	bool is_older;            /* logged in to an account of this name that is gone: was under way when user->removal was told */
 	int8_t priority;
 	uint64_t available_order; /* when it became available, counted by the shard; 0 = it is not */
 	struct stanza *presence;  /* last available one, counted; NULL = none sent or unavailable */
@@ -74,7 +75,8 @@ struct contact { /* shown by the desk, in memory only */
 struct user {
 	struct jid *bare; /* counted */
 	const struct config_vhost *host; /* as it was when the user came into memory; NULL = not served */
-	enum client_class class;
+	enum client_class class : 8;
+	enum user_fact account : 8, roster : 8;
 	bool is_absent;   /* visitor: no session is alive, and the desk knows */
 	bool told_taking; /* what the pool was told last */
 	bool privacy_known;
@@ -85,12 +87,12 @@ struct user {
 	unsigned session_count, waiting_count, pending; /* pending: store answers that will come */
 	unsigned listed;    /* items clients see */
 	unsigned unwritten; /* changes of the roster on their way to the disk */
-	enum user_fact account, roster;
 	struct list sessions, waiting;
 	struct list custodies; /* custody.h */
 	struct list *next_back; /* in it: where the next one that comes back is looked for first; NULL = at the oldest */
 	struct list returned; /* struct waiting: came back, its session has yet to end */
 	uint64_t account_by_ms; /* not again before this */
+	uint64_t removal;       /* of an account of this name, the last one known: all here is of a later one, but what is_older */
 	struct roster_list items; /* while roster is FACT_YES */
 	struct roster_item *open; /* those a handler is looking at, until it ends: see contacts.h */
 	struct map *contacts; /* bare JID -> struct contact; NULL when none */

@@ -2,6 +2,7 @@
 #include "tests/support/check.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include "actors/account.h"
@@ -295,6 +296,94 @@ static void the_desks_own_address_is_no_account(void **state)
 	expect(w, "", "delete", "desk@localhost", 0, "");
 }
 
+static uint64_t since_of(struct world *w, const char *user)
+{
+	struct buf saved = BUF_INIT;
+	uint64_t since;
+
+	assert_int_equal(store_get(w->store, STORE_ACCOUNT, span_of(user), &saved), STATUS_OK);
+	since = account_since(buf_span(&saved));
+	buf_fini(&saved);
+	return since;
+}
+
+static void an_account_knows_which_one_of_its_name_it_is(void **state)
+{
+	struct world *w = *state;
+	struct jid *alice = jid_parse(SPAN_LIT("alice@localhost"));
+	uint64_t first;
+
+	expect(w, "x\n", "add", "alice@localhost", 0, "");
+	assert_int_equal(since_of(w, "alice@localhost"), 0);
+	expect(w, "", "delete", "alice@localhost", 0, "");
+	assert_int_equal(account_last_removal(w->store, &first), STATUS_OK);
+	expect(w, "x\n", "add", "bob@localhost", 0, "");
+	assert_int_equal(since_of(w, "bob@localhost"), 0);
+	expect(w, "secret\n", "add", "alice@localhost", 0, "");
+	assert_int_equal(since_of(w, "alice@localhost"), first);
+	assert_true(fits(w, "alice@localhost", "secret"));
+	/* the same one under a new password, and disabled */
+	expect(w, "other\n", "passwd", "alice@localhost", 0, "");
+	assert_int_equal(since_of(w, "alice@localhost"), first);
+	assert_int_equal(account_disable(w->store, alice, true), ACCOUNT_FINE);
+	assert_int_equal(since_of(w, "alice@localhost"), first);
+	expect(w, "third\n", "passwd", "alice@localhost", 0, "");
+	assert_false(fits(w, "alice@localhost", "third"));
+	assert_int_equal(account_disable(w->store, alice, false), ACCOUNT_FINE);
+	assert_true(fits(w, "alice@localhost", "third"));
+	assert_int_equal(since_of(w, "alice@localhost"), first);
+	expect(w, "", "delete", "alice@localhost", 0, "");
+	expect(w, "x\n", "add", "alice@localhost", 0, "");
+	assert_true(since_of(w, "alice@localhost") > first);
+	jid_unref(alice);
+}
+
+static void the_mark_of_an_account_is_read_with_care(void **state)
+{
+	static const struct {
+		const char *saved;
+		uint64_t since;
+	} rows[] = {
+		{ "", 0 }, { "{SCRAM}a:1", 0 }, { "{SCRAM}a:1;since:12", 12 }, { "disabled {SCRAM}a:1;since:7", 7 }, { ";since:", 0 },
+		{ ";since:1x", 0 }, { ";since:5;b:2", 0 }, { "since:5", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(account_since(span_of(rows[i].saved)), rows[i].since);
+}
+
+/* Another process disables the account while this one removes it. */
+static void *disable(void *uri)
+{
+	struct store *s = open_store(uri);
+	struct jid *alice = jid_parse(SPAN_LIT("alice@localhost"));
+	enum account_refusal r = account_disable(s, alice, true);
+
+	jid_unref(alice);
+	store_close(s);
+	return (void *)(uintptr_t)r;
+}
+
+static void who_disables_a_removed_account_does_not_bring_it_back(void **state)
+{
+	struct world *w = *state;
+	struct jid *alice = jid_parse(SPAN_LIT("alice@localhost"));
+
+	for (unsigned i = 0; i < 40; i++) {
+		pthread_t other;
+		void *answer;
+
+		assert_int_equal(store_put(w->store, STORE_ACCOUNT, jid_bare(alice), SPAN_LIT("keys")), STATUS_OK);
+		assert_int_equal(pthread_create(&other, NULL, disable, w->conf->user_db_uri), 0);
+		assert_int_equal(account_remove(w->store, alice, NULL), STATUS_OK);
+		assert_int_equal(pthread_join(other, &answer), 0);
+		assert_true((uintptr_t)answer == ACCOUNT_FINE || (uintptr_t)answer == ACCOUNT_UNKNOWN);
+		assert_int_equal(account_look(w->store, alice), STATUS_NOT_FOUND);
+	}
+	jid_unref(alice);
+}
+
 static void misuse_is_answered_with_the_usage(void **state)
 {
 	static const struct {
@@ -349,6 +438,9 @@ int main(void)
 		CASE(a_domain_takes_as_many_accounts_as_it_may),
 		CASE(addresses_that_are_no_accounts_are_refused),
 		CASE(the_desks_own_address_is_no_account),
+		CASE(an_account_knows_which_one_of_its_name_it_is),
+		CASE(the_mark_of_an_account_is_read_with_care),
+		CASE(who_disables_a_removed_account_does_not_bring_it_back),
 		CASE(misuse_is_answered_with_the_usage),
 		CASE(a_store_that_cannot_be_opened_is_named),
 		CASE(the_installations_secret_is_made_once),

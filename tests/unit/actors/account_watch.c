@@ -13,6 +13,7 @@ struct world {
 	struct config *conf;
 	struct store *command; /* what `account delete` has */
 	struct buf told;       /* a line for each SHARD_REMOVED */
+	uint64_t removal;      /* of the last one that is news */
 	char uri[32];
 };
 
@@ -20,9 +21,13 @@ static struct world world;
 
 static void shard_receive(void *state, struct msg *m)
 {
+	const struct shard_removed *r = (const struct shard_removed *)(const void *)m;
+
 	(void)state;
 	assert_ptr_equal(m->kind, &shard_removed_kind);
-	buf_addf(&world.told, "%s\n", ((struct shard_removed *)(void *)m)->account->text);
+	assert_true(r->removal > world.removal || r->again);
+	world.removal = r->again ? world.removal : r->removal;
+	buf_addf(&world.told, "%s%s\n", r->account->text, r->again ? " again" : "");
 }
 
 static struct store *open_store(void)
@@ -81,7 +86,7 @@ static void remove_account(const char *user)
 	struct jid *j = jid_parse(span_of(user));
 
 	add(user);
-	assert_int_equal(account_remove(world.command, j), STATUS_OK);
+	assert_int_equal(account_remove(world.command, j, NULL), STATUS_OK);
 	jid_unref(j);
 }
 
@@ -111,6 +116,12 @@ static void a_removal_is_told_within_the_interval_and_not_at_each_look(void **st
 	remove_account("carol@localhost");
 	engine_sim_run(3000);
 	assert_told("bob@localhost\ncarol@localhost\n");
+	engine_sim_run(32000);
+	assert_told("alice@localhost again\n");
+	engine_sim_run(33000);
+	assert_told("bob@localhost again\ncarol@localhost again\n");
+	engine_sim_run(200000);
+	assert_told("");
 }
 
 static void what_was_removed_before_the_start_is_no_news(void **state)
@@ -149,7 +160,7 @@ static void more_removals_than_one_look_takes_are_all_told(void **state)
 }
 
 /* A login that was checked before and bound after the first telling has a session nobody closed. */
-static void an_account_that_stays_away_is_told_again_when_no_login_can_be_under_way(void **state)
+static void each_is_told_again_when_no_login_can_be_under_way(void **state)
 {
 	(void)state;
 	begin("sess-man/auth-timeout=10\n");
@@ -158,11 +169,11 @@ static void an_account_that_stays_away_is_told_again_when_no_login_can_be_under_
 	remove_account("bob@localhost");
 	engine_sim_run(2000);
 	assert_told("alice@localhost\nbob@localhost\n");
-	add("bob@localhost"); /* a new one: leave it alone */
+	add("bob@localhost"); /* a new one: its sessions say so themselves */
 	engine_sim_run(10000);
 	assert_told("");
 	engine_sim_run(3000);
-	assert_told("alice@localhost\n");
+	assert_told("alice@localhost again\nbob@localhost again\n");
 	engine_sim_run(100000);
 	assert_told("");
 }
@@ -179,7 +190,7 @@ static void who_logs_in_without_an_account_is_told_once(void **state)
 	engine_sim_run(2000);
 	assert_told("seat1@localhost\nv1@localhost\nalice@localhost\n");
 	engine_sim_run(20000);
-	assert_told("alice@localhost\n");
+	assert_told("alice@localhost again\n");
 }
 
 static void the_log_keeps_an_hour(void **state)
@@ -212,7 +223,7 @@ int main(void)
 		CASE(a_removal_is_told_within_the_interval_and_not_at_each_look),
 		CASE(what_was_removed_before_the_start_is_no_news),
 		CASE(more_removals_than_one_look_takes_are_all_told),
-		CASE(an_account_that_stays_away_is_told_again_when_no_login_can_be_under_way),
+		CASE(each_is_told_again_when_no_login_can_be_under_way),
 		CASE(who_logs_in_without_an_account_is_told_once),
 		CASE(the_log_keeps_an_hour),
 	};

@@ -157,6 +157,49 @@ static void one_change_at_a_time_and_none_soon_after(void **state)
 	world_free(w);
 }
 
+/* The watch comes late: the name is somebody else's by then. */
+static void a_new_account_of_the_name_goes_on(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned old = client_online(w, "alice@localhost", "old"), new, late;
+
+	(void)state;
+	w->since = 5;
+	new = client_new(w, "alice@localhost", "new"); /* its login tells first that the old one is gone */
+	assert_has(client_log(w, old), "CLOSE not-authorized\n");
+	world_removed_at(w, "alice@localhost", 5, false);
+	assert_log(w, new, "");
+	/* a login to the old one that was under way is found when all are over */
+	w->since = 0;
+	late = client_new(w, "alice@localhost", "late");
+	assert_log(w, late, "");
+	world_removed_at(w, "alice@localhost", 5, true);
+	assert_has(client_log(w, late), "CLOSE not-authorized\n");
+	assert_log(w, new, "");
+	/* and when the new one is removed it ends, too */
+	world_removed_at(w, "alice@localhost", 6, false);
+	assert_has(client_log(w, new), "CLOSE not-authorized\n");
+	world_free(w);
+}
+
+static void the_old_contacts_are_not_the_new_accounts(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned old = client_online(w, "alice@localhost", "old"), new;
+	struct jid *alice = jid_parse(SPAN_LIT("alice@localhost"));
+
+	(void)state;
+	client_send(w, old, "<iq type='set' id='1'><query xmlns='jabber:iq:roster'><item jid='friend@localhost'/></query></iq>");
+	client_log(w, old);
+	assert_int_equal(account_remove(w->reader, alice, &w->since), STATUS_OK);
+	assert_int_equal(store_put(w->reader, STORE_ACCOUNT, jid_bare(alice), SPAN_LIT("keys")), STATUS_OK);
+	new = client_new(w, "alice@localhost", "new");
+	client_send(w, new, "<iq type='get' id='2'><query xmlns='jabber:iq:roster'/></iq>");
+	assert_lacks(client_log(w, new), "friend@localhost");
+	jid_unref(alice);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +210,8 @@ int main(void)
 		cmocka_unit_test(a_seat_with_a_cookie_has_no_password),
 		cmocka_unit_test(an_account_given_up_is_gone_with_all_its_sessions),
 		cmocka_unit_test(a_line_that_others_read_carries_no_password),
+		cmocka_unit_test(a_new_account_of_the_name_goes_on),
+		cmocka_unit_test(the_old_contacts_are_not_the_new_accounts),
 		cmocka_unit_test(one_change_at_a_time_and_none_soon_after),
 	};
 

@@ -286,6 +286,7 @@ unsigned client_new(struct world *w, const char *bare, const char *resource)
 	assert_non_null(m->bare);
 	m->link = (struct link){ w->server.edge[i % 2], i, 1 };
 	m->resource = resource ? xstrdup(resource) : NULL;
+	m->since = w->since;
 	m->class = server_class(&w->server, m->bare);
 	m->confidential = !w->unsafe;
 	(void)snprintf(m->address, sizeof(m->address), "192.0.2.%u", i + 1);
@@ -389,13 +390,20 @@ void client_drop(struct world *w, unsigned client, enum close_reason reason)
 	world_run(w);
 }
 
-void world_removed(struct world *w, const char *bare)
+void world_removed_at(struct world *w, const char *bare, uint64_t removal, bool again)
 {
 	struct shard_removed *m = MSG_NEW(shard_removed, shard_removed);
 
 	m->account = jid_parse(span_of(bare));
+	m->removal = removal;
+	m->again = again;
 	actor_send(server_shard(&w->server, m->account), &m);
 	world_run(w);
+}
+
+void world_removed(struct world *w, const char *bare)
+{
+	world_removed_at(w, bare, 0, false);
 }
 
 void client_liveness(struct world *w, unsigned client, bool alive)

@@ -45,6 +45,7 @@ struct world {
 	bool store_stalls;        /* requests wait until world_release_store */
 	struct msg *stalled[64];
 	unsigned stalled_count;
+	uint64_t since;           /* which account the next clients log in to (account_since) */
 	bool unsafe;              /* others can read what the next clients send */
 	struct client clients[WORLD_CLIENTS];
 	unsigned client_count;
@@ -73,6 +74,7 @@ void client_send_owed(struct world *w, unsigned client, const char *xml, uint64_
 void client_writes(struct world *w, unsigned client); /* all that was kept is written out */
 void client_drop(struct world *w, unsigned client, enum close_reason reason); /* what was kept comes back */
 void world_removed(struct world *w, const char *bare); /* an account is no more */
+void world_removed_at(struct world *w, const char *bare, uint64_t removal, bool again);
 void client_liveness(struct world *w, unsigned client, bool alive);
 
 /* A stanza from somewhere inside the server. */
