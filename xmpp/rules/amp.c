@@ -93,7 +93,7 @@ bool amp_reveals(const struct amp_rules *rules)
 	for (unsigned i = 0; i < rules->count; i++) {
 		enum amp_action a = rules->rules[i].action;
 
-		if (a == AMP_ALERT || a == AMP_ERROR || a == AMP_NOTIFY)
+		if (a == AMP_ALERT || a == AMP_ERROR || a == AMP_NOTIFY || a == AMP_DELIVER)
 			return true;
 	}
 	return false;

@@ -31,7 +31,8 @@ enum amp_problem { AMP_FINE, AMP_UNSUPPORTED_ACTIONS, AMP_UNSUPPORTED_CONDITIONS
  * set), the first kind of problem in the order of the enum. */
 enum amp_problem amp_read(const struct stanza *message, struct amp_rules *out);
 
-/* Some rule lets its sender know where the receiver is: it answers. */
+/* Some rule lets its sender know whether the receiver is there: it answers, or it is `deliver` (now or not at all), which comes back
+ * when he is not. */
 bool amp_reveals(const struct amp_rules *rules);
 
 /* What the server is about to do. */

@@ -157,6 +157,15 @@ static void who_may_not_see_somebody_gets_no_answer_about_him(void **state)
 			assert_has(client_log(w, a), "<not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><invalid-rules ");
 			assert_log(w, r, "");
 		}
+		/* now or not at all: that it comes back says that he is away */
+		if (i == 0) {
+			client_send(w, a, SAY("romeo@localhost", RULE("deliver", "deliver", "stored")));
+			assert_has(client_log(w, a), "<not-acceptable ");
+			assert_log(w, r, "");
+			client_send(w, a, SAY("dave@localhost", RULE("deliver", "deliver", "stored")));
+			assert_has(client_log(w, a), "<not-acceptable ");
+			assert_int_equal(world_offline_rows(w, "dave@localhost"), 0);
+		}
 		/* what answers nothing anybody may ask for */
 		client_send(w, a, SAY("romeo@localhost", RULE("drop", "deliver", "stored")));
 		assert_has(client_log(w, r), "text");

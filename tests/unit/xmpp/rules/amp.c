@@ -146,13 +146,13 @@ static void the_first_rule_that_is_met_counts(void **state)
 	}
 }
 
-static void only_answers_reveal(void **state)
+static void what_comes_back_reveals(void **state)
 {
 	(void)state;
 	for (unsigned a = 0; a < AMP_ACTIONS; a++) {
 		struct amp_rules rules = { .count = 2, .rules = { { .action = AMP_DROP }, { .action = (enum amp_action)a } } };
 
-		assert_int_equal(amp_reveals(&rules), a == AMP_ALERT || a == AMP_ERROR || a == AMP_NOTIFY);
+		assert_int_equal(amp_reveals(&rules), a == AMP_ALERT || a == AMP_ERROR || a == AMP_NOTIFY || a == AMP_DELIVER);
 	}
 }
 
@@ -162,7 +162,7 @@ int main(void)
 		cmocka_unit_test(rules_are_read_or_named),
 		cmocka_unit_test(more_than_sixteen_are_too_many),
 		cmocka_unit_test(the_first_rule_that_is_met_counts),
-		cmocka_unit_test(only_answers_reveal),
+		cmocka_unit_test(what_comes_back_reveals),
 	};
 
 	return RUN(tests);
