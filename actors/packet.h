@@ -15,6 +15,7 @@ enum packet_flag {
 	PACKET_COPY = 1 << 7,       /* of a message another client has: for this client alone, and lost with it (carbons) */
 	PACKET_HELD = 1 << 8,       /* has not been handed to any client yet, though it is marked as returned (custody_hold) */
 	PACKET_RULES = 1 << 9,      /* a message with rules of its sender (XEP-0079) */
+	PACKET_TO_SERVER = 1 << 10, /* a copy of mail to a domain: answered as from the address its sender wrote to */
 };
 
 /* A bit for each hook of extensions, and direction, that has seen it (actors/extension/plugin.c). */

@@ -120,10 +120,21 @@ static void send_to_desk(struct passage *p, struct packet *reply)
 	outbox_add(p->out, desk, m);
 }
 
+/* A new reference; NULL: the account itself. */
+static struct jid *answers_as(const struct passage *p)
+{
+	struct span written = p->packet.flags & PACKET_TO_SERVER ? stanza_to(p->packet.stanza) : SPAN_NONE;
+	struct jid *as = written.p ? jid_parse(written) : NULL;
+
+	return as ? as : p->packet.to ? jid_ref(p->packet.to) : NULL;
+}
+
 void passage_reply(struct passage *p, struct stanza *reply)
 {
-	struct packet out = packet_make(reply, p->packet.to, p->packet.from, PACKET_SERVER);
+	struct jid *as = answers_as(p);
+	struct packet out = packet_make(reply, as, p->packet.from, PACKET_SERVER);
 
+	jid_unref(as);
 	/* What is answered is handled when the answer is with its sender's connection, where the acknowledgement travels behind it. */
 	out.pledge = p->packet.pledge;
 	p->packet.pledge = NULL;

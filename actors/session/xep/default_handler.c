@@ -39,7 +39,8 @@ static enum xep_verdict presence_out(struct passage *p)
 }
 
 /* Mail for the server (RFC 6121 8.2) is for those who run it: --admins, as with Tigase. Each gets it as if it were sent to
- * him. Visitors have the desk; without a reader it comes back. */
+ * him; who they are its sender learns neither from an error nor from rules, which are not followed. Visitors have the desk; without a
+ * reader it comes back. */
 static enum xep_verdict to_the_admins(struct passage *p)
 {
 	const struct config_list *admins = &p->server->conf->admins;
@@ -56,6 +57,7 @@ static enum xep_verdict to_the_admins(struct passage *p)
 				copy = packet_copy(&p->packet);
 				jid_unref(copy.to);
 				copy.to = jid_ref(admin);
+				copy.flags = (copy.flags & ~(uint32_t)PACKET_RULES) | PACKET_TO_SERVER;
 				outbox_route(p->out, &copy);
 				read = true;
 			}

@@ -171,6 +171,23 @@ static void mail_for_the_server_reaches_its_administrators(void **state)
 	world_free(w);
 }
 
+/* Whose mail the server's is, its errors do not say. */
+static void errors_of_mail_for_the_server_name_nobody(void **state)
+{
+	struct world *w = world_new("--admins=romeo@localhost,nobody@localhost\n--amp-security-level=NONE\n");
+	unsigned a = client_online(w, "alice@localhost", "a"), r = client_online(w, "romeo@localhost", "r");
+
+	(void)state;
+	client_send(w, a, MESSAGE("localhost", "chat", "m1"));
+	assert_has(client_log(w, r), "id='m1'><body>text</body>");
+	assert_log(w, a, BOUNCED("localhost", "chat", "m1", UNAVAILABLE)); /* of the one that has no account */
+	client_send(w, a, "<message to='localhost' type='chat' id='m2'><body>x</body><amp xmlns='http://jabber.org/protocol/amp'>"
+			  "<rule action='notify' condition='deliver' value='direct'/></amp></message>");
+	assert_has(client_log(w, r), "id='m2'");
+	assert_lacks(client_log(w, a), "romeo");
+	world_free(w);
+}
+
 static void without_a_message_plugin_a_negative_priority_gets_nothing(void **state)
 {
 	struct world *w = world_new("sess-man/plugins[s]=presence-state,jabber:iq:roster\n");
@@ -300,6 +317,7 @@ int main(void)
 		cmocka_unit_test(to_oneself_and_to_nobody),
 		cmocka_unit_test(the_server_reads_no_mail),
 		cmocka_unit_test(mail_for_the_server_reaches_its_administrators),
+		cmocka_unit_test(errors_of_mail_for_the_server_name_nobody),
 		cmocka_unit_test(without_a_message_plugin_a_negative_priority_gets_nothing),
 		cmocka_unit_test(unknown_accounts_and_refusing_ones_answer_alike),
 		cmocka_unit_test(a_returned_message_goes_to_another_resource),
