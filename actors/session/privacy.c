@@ -72,6 +72,16 @@ bool privacy_shows(const struct passage *p, const struct session *s, const struc
 	return !any && privacy_decides(p, NULL, PRIVACY_PRESENCE_OUT, other);
 }
 
+bool privacy_hides(const struct session *s)
+{
+	const struct privacy_list *list = s->active;
+
+	for (unsigned i = 0; list && list != s->user->privacy->standard && i < list->count; i++)
+		if (!list->items[i].allow && (list->items[i].kinds == 0 || (list->items[i].kinds & PRIVACY_PRESENCE_OUT)))
+			return true;
+	return false;
+}
+
 /* The account, its server and what speaks for it. */
 static bool is_never_blocked(const struct passage *p, const struct jid *other)
 {

@@ -31,6 +31,9 @@ static inline bool privacy_skips(const struct passage *p, const struct session *
  * other ways either. */
 bool privacy_shows(const struct passage *p, const struct session *s, const struct jid *other);
 
+/* The client's active list keeps its presence from somebody whom the default list does not mean. */
+bool privacy_hides(const struct session *s);
+
 /* --- for requests --- */
 /* XEP_PASS: *out is what is kept, the caller's; roster and lists are known. Else return what it returns. */
 enum xep_verdict privacy_open(struct passage *p, struct privacy **out);

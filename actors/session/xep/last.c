@@ -102,7 +102,10 @@ static enum xep_verdict handle(struct passage *p)
 	return may_see(p, &v) ? XEP_PASS : v;
 }
 
-/* --- noting --- */
+/* --- noting ---
+ *
+ * A client whose active list hides it from somebody was never there for him: that it goes is noted for nobody, and the account was last
+ * there when the last one went that hid from none. (Whom the default list denies presence may not ask.) */
 
 static void note(struct passage *p, struct span status)
 {
@@ -125,7 +128,7 @@ static enum xep_verdict tap(struct passage *p)
 	const struct stanza *s = p->packet.stanza;
 
 	if (passage_is(p, OUTBOUND, STANZA_PRESENCE) && !p->packet.to && stanza_type(s) == STANZA_TYPE_UNAVAILABLE &&
-	    p->user->class != CLASS_VISITOR && !is_there(p))
+	    p->session && !privacy_hides(p->session) && p->user->class != CLASS_VISITOR && !is_there(p))
 		note(p, stanza_child_text(s, "status", NULL));
 	return XEP_PASS;
 }
@@ -133,7 +136,7 @@ static enum xep_verdict tap(struct passage *p)
 /* One that had said good-bye before is noted already. */
 static void closed(struct passage *p, enum close_reason reason UNUSED)
 {
-	if (p->user->class != CLASS_VISITOR && session_is_available(p->users, p->session) && !is_there(p))
+	if (p->user->class != CLASS_VISITOR && session_is_available(p->users, p->session) && !privacy_hides(p->session) && !is_there(p))
 		note(p, SPAN_NONE);
 }
 

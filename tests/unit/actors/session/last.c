@@ -163,6 +163,34 @@ static void who_was_never_seen_is_not_found(void **state)
 	}
 }
 
+#define LISTS(inside) "<iq type='set' id='1'><query xmlns='jabber:iq:privacy'>" inside "</query></iq>"
+
+static void who_hid_was_not_there(void **state)
+{
+	static const char *const leaving[] = { "<presence type='unavailable'/>", NULL };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(leaving); i++) {
+		struct world *w = world_new(NO_DESK);
+		unsigned a = client_online(w, "alice@localhost", "a"), r = client_online(w, "romeo@localhost", "r"), hidden;
+
+		befriend(w, a, r);
+		client_drop(w, a, CLOSE_STREAM_END);
+		world_pass(w, 100000);
+		hidden = client_online(w, "alice@localhost", "h");
+		client_send(w, hidden, LISTS("<list name='i'><item action='deny' order='1'><presence-out/></item></list>"));
+		client_send(w, hidden, LISTS("<active name='i'/>"));
+		assert_has(client_log(w, hidden), "type='result'");
+		world_pass(w, 100000);
+		if (leaving[i])
+			client_send(w, hidden, leaving[i]);
+		client_drop(w, hidden, CLOSE_STREAM_END);
+		client_log(w, r);
+		ask(w, r, ASK("alice@localhost"), QUERY("200"));
+		world_free(w);
+	}
+}
+
 static void visitors_are_noted_by_nobody(void **state)
 {
 	struct world *w = world_new(DESK KEPT);
@@ -246,6 +274,7 @@ int main(void)
 		cmocka_unit_test(clients_answer_for_themselves),
 		cmocka_unit_test(nothing_is_written_unless_the_operator_wants_it),
 		cmocka_unit_test(who_was_never_seen_is_not_found),
+		cmocka_unit_test(who_hid_was_not_there),
 		cmocka_unit_test(visitors_are_noted_by_nobody),
 		cmocka_unit_test(the_first_that_left_is_forgotten_first),
 		cmocka_unit_test(records_read_back),
