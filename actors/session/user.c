@@ -24,6 +24,7 @@ void users_init(struct users *u, const struct server *server)
 	list_init(&u->unsaved);
 	list_init(&u->failed);
 	list_init(&u->paced);
+	list_init(&u->leaving);
 	u->privacy_owners = owners_new();
 	u->last_seen = last_seen_new((uint64_t)server->conf->last_max);
 }
@@ -100,8 +101,48 @@ static void free_all(void *ctx, struct span key UNUSED, void *value)
 	free_user(user);
 }
 
+/* --- gone, and not told yet --- */
+
+struct leaving {
+	struct list link;
+	struct jid *full; /* counted */
+	char *list;       /* owned */
+};
+
+static char *leaving_free(struct leaving *l)
+{
+	char *list = l->list;
+
+	list_remove(&l->link);
+	jid_unref(l->full);
+	free(l);
+	return list;
+}
+
+void users_note_leaving(struct users *u, struct jid *full, const char *list)
+{
+	struct leaving *l = xcalloc(1, sizeof(*l));
+
+	l->full = jid_ref(full);
+	l->list = xstrdup(list);
+	list_push_back(&u->leaving, &l->link);
+}
+
+char *users_take_leaving(struct users *u, const struct jid *full)
+{
+	LIST_EACH(it, &u->leaving) {
+		struct leaving *l = CONTAINER_OF(it, struct leaving, link);
+
+		if (jid_eq(l->full, full))
+			return leaving_free(l);
+	}
+	return NULL;
+}
+
 void users_fini(struct users *u)
 {
+	while (!list_empty(&u->leaving))
+		free(leaving_free(CONTAINER_OF(u->leaving.next, struct leaving, link)));
 	map_each(u->by_bare, free_all, u);
 	map_free(u->by_bare);
 	map_free(u->custodies);

@@ -119,6 +119,7 @@ struct users {
 	struct map *custodies; /* by receipt */
 	struct list unsaved, failed; /* of struct custody: those due to be written first, and those the store could not write */
 	struct list paced; /* of struct session: a presence waits */
+	struct list leaving; /* clients that are gone, whose contacts have yet to hear: see users_note_leaving */
 	struct last_seen *last_seen;
 	struct owners *privacy_owners; /* users who have got privacy lists since the start */
 	uint64_t pushes;   /* counts roster pushes, for their ids */
@@ -132,6 +133,11 @@ struct user *users_get(struct users *u, struct jid *any);              /* made w
 struct session *users_session(const struct users *u, uint64_t handle); /* NULL = ended */
 /* Frees it when nothing keeps it. */
 void users_settle(struct users *u, struct user *user);
+
+/* A client left under an active privacy list while its contacts could not be told; and that list's name (the caller's to free),
+ * NULL = none, when they can. */
+void users_note_leaving(struct users *u, struct jid *full, const char *list);
+char *users_take_leaving(struct users *u, const struct jid *full);
 
 /* A new session of `user`; takes full. */
 struct session *session_open(struct users *u, struct user *user, struct jid *full, const struct shard_bind *bind);

@@ -3,6 +3,8 @@
  *
  * Deviation from 4.3.2: a probe by somebody who may not know, or of somebody who is not there, is not answered at
  * all. So the two look alike, and nothing has to be loaded for users who are offline. */
+#include <stdlib.h>
+
 #include "actors/session/contacts.h"
 #include "actors/session/pace.h"
 #include "actors/session/privacy.h"
@@ -91,13 +93,19 @@ static void withdraw(struct passage *p)
 	s->is_announced = false;
 }
 
-/* The session ended before its roster was there. */
+/* The session ended before its roster was there. What stands in for it has the list that was over it, if it is still there. */
 static void withdraw_late(struct passage *p)
 {
-	struct broadcast b = { p->packet.stanza, p->packet.from, PRIVACY_PRESENCE_OUT, NULL };
+	struct session gone = { .active = NULL };
+	struct broadcast b = { p->packet.stanza, p->packet.from, PRIVACY_PRESENCE_OUT, &gone };
+	char *list;
 
 	if (!(p->packet.flags & PACKET_SERVER))
 		return;
+	list = users_take_leaving(p->users, p->packet.from);
+	if (list && p->user->privacy)
+		gone.active = privacy_find(p->user->privacy, span_of(list));
+	free(list);
 	contacts_each_jid(p, roster_shows, tell_contact, &b);
 	tell_own(p, &b);
 }
@@ -176,6 +184,8 @@ static void withdraw_gone(struct passage *p, struct broadcast *b)
 		tell_own(p, b);
 		return;
 	}
+	if (b->s->active)
+		users_note_leaving(p->users, b->from, b->s->active->name);
 	late = packet_make(stanza_ref(b->stanza), b->from, NULL, PACKET_SERVER);
 	list_push_back(&p->user->waiting, &waiting_new(&late, true, 0)->link);
 	p->user->waiting_count++;

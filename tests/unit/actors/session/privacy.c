@@ -214,6 +214,38 @@ static void choosing_a_list_shows_and_hides(void **state)
 	world_free(w);
 }
 
+/* Contacts that cannot be read when a client leaves hear of it later, under the list that was over it. */
+static void who_hid_leaves_hidden_also_when_it_is_told_late(void **state)
+{
+	static const struct {
+		const char *list, *told;
+	} rows[] = {
+		{ "<item action='deny' order='1'><presence-out/></item>", "" },
+		{ "<item type='jid' value='carol@localhost' action='deny' order='1'><presence-out/></item>",
+		  "<presence from='romeo@localhost/r' to='alice@localhost' type='unavailable'/>\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct world *w = world_new(NO_DESK);
+		unsigned r = client_online(w, "romeo@localhost", "r"), a = client_online(w, "alice@localhost", "a");
+		char xml[300];
+
+		befriend(w, r, a);
+		(void)snprintf(xml, sizeof(xml), SET("<list name='l'>%s</list>"), rows[i].list);
+		client_send(w, r, xml);
+		client_send(w, r, SET("<active name='l'/>"));
+		w->store_answer = STATUS_IO;
+		client_send(w, r, "<iq type='set' id='1'><query xmlns='jabber:iq:roster'><item jid='x@localhost'/></query></iq>");
+		assert_has(client_log(w, r), "<resource-constraint ");
+		w->store_answer = STATUS_OK;
+		clear(w);
+		client_drop(w, r, CLOSE_SOCKET_LOST);
+		assert_log(w, a, rows[i].told);
+		world_free(w);
+	}
+}
+
 /* 2.2 rule 9: the roster as it is now. */
 static void groups_and_subscriptions_are_looked_up(void **state)
 {
@@ -381,6 +413,7 @@ int main(void)
 		cmocka_unit_test(a_list_in_use_elsewhere_stays),
 		cmocka_unit_test(changes_are_pushed),
 		cmocka_unit_test(an_active_list_is_the_only_one_over_its_client),
+		cmocka_unit_test(who_hid_leaves_hidden_also_when_it_is_told_late),
 		cmocka_unit_test(choosing_a_list_shows_and_hides),
 		cmocka_unit_test(groups_and_subscriptions_are_looked_up),
 		cmocka_unit_test(requests_behind_one_another_see_each_other),
