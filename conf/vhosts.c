@@ -318,6 +318,14 @@ void vhosts_read(struct loading *l)
 
 /* --- one alone --- */
 
+/* Nobody would get in over TCP: no client is asked for a certificate, so none has one. */
+static void check_certificates(struct loading *l, const struct config_vhost *v)
+{
+	if (v->client_cert_required && !*l->c->client_cert_ca)
+		loading_problem(l, CONFIG_FATAL, NULL, "domain %s: clientCertRequired would keep every TCP client out, since nobody says who may "
+				"issue certificates; set c2s/clientCertCA to a PEM file and restart", v->name);
+}
+
 struct config_vhost *config_vhost_parse(const struct config *c, const char *item, struct config_problems *problems)
 {
 	struct loading l = { .c = (struct config *)(uintptr_t)c, .problems = problems };
@@ -328,6 +336,7 @@ struct config_vhost *config_vhost_parse(const struct config *c, const char *item
 	free(copy);
 	if (read) {
 		check_mechanisms(&l, &v->sasl_mechanisms, NULL);
+		check_certificates(&l, v);
 		v->named_visitors = patterns_name_visitors(c, v);
 	}
 	if (!config_has_fatal(problems))

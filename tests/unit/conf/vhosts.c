@@ -196,7 +196,7 @@ static struct config_vhost *parse(const struct config *c, const char *item)
 /* Each flag printed and read again gives the same domain. */
 static void what_is_printed_of_a_domain_can_be_read_again(void **state)
 {
-	struct config *c = config_for_test(NULL);
+	struct config *c = config_for_test("c2s/clientCertCA=ca.pem\nc2s/tls-want-client-auth-enabled[B]=true\n");
 	struct config_vhost *v = parse(c, "a.example:-anon:register:tls-required:max-users=7:durability=D0:sasl-mechanisms=PLAIN;SCRAM-SHA-1"
 					  ":c2s-ports-allowed=5222:admins=x@a.example:domain-filter=LIST=b.example;c.example:s2s-secret=geheim"
 					  ":clientCertCA=ca.pem:client-cert-required:comps=muc"), *again;

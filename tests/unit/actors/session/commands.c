@@ -545,6 +545,7 @@ static void what_is_no_domain_is_not_added(void **state)
 		{ FIELD("domain", "new.example") FIELD("max-users", "many"), "is no number" },
 		{ FIELD("domain", "new.example") FIELD("durability", "D1:anon"), "no colon, comma or line break" },
 		{ FIELD("domain", "new.example") FIELD("admins", "nobody"), "is no address" },
+		{ FIELD("domain", "new.example") FIELD("clientCertRequired", "true"), "set c2s/clientCertCA to a PEM file" },
 		{ FIELD("domain", "one.example"), "Domain added" },
 		{ FIELD("domain", "two.example"), "<resource-constraint " },
 	};
