@@ -76,6 +76,16 @@ bool server_is_desk(const struct server *s, const struct jid *j)
 	return s->desk_on && span_is(jid_local(j), s->conf->desk_name) && server_is_local(s, jid_domain(j));
 }
 
+bool server_component_serves(const struct server *s, const struct server_component *c, struct span domain)
+{
+	const struct config_vhost *v = config_vhost(s->conf, domain);
+	bool named = v && v->components.count == 0;
+
+	for (size_t i = 0; v && i < v->components.count; i++)
+		named |= strcmp(v->components.items[i], c->name) == 0;
+	return named;
+}
+
 actor_id server_component(const struct server *s, const struct jid *j)
 {
 	struct span domain = jid_domain(j);
@@ -84,10 +94,10 @@ actor_id server_component(const struct server *s, const struct jid *j)
 		const struct server_component *c = &s->components[i];
 		size_t n = strlen(c->name);
 
-		if (j->local_n && span_is(jid_local(j), c->name) && server_is_local(s, domain))
+		if (j->local_n && span_is(jid_local(j), c->name) && server_component_serves(s, c, domain))
 			return c->id;
 		if (domain.n > n + 1 && memcmp(domain.p, c->name, n) == 0 && domain.p[n] == '.' &&
-		    server_is_local(s, (struct span){ domain.p + n + 1, domain.n - n - 1 }))
+		    server_component_serves(s, c, (struct span){ domain.p + n + 1, domain.n - n - 1 }))
 			return c->id;
 	}
 	return ACTOR_NONE;

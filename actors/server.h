@@ -18,7 +18,7 @@ struct owners;
 struct tls_store;
 struct extensions;
 
-/* A component by others (actors/extension/): reached at name@domain and at all of name.domain, for each domain served. */
+/* A component by others (actors/extension/): reached at name@domain and at all of name.domain, for each domain it serves. */
 struct server_component {
 	const char *name, *title;
 	actor_id id;
@@ -67,6 +67,8 @@ bool server_is_reserved(const struct server *s, struct span local);
 #define VISITOR_LOCAL_PREFIX "v-"
 bool server_is_anonymous_local(struct span local);
 
+/* Whether it serves this domain: one of ours whose flag `comps` names it or nothing. Any thread. */
+bool server_component_serves(const struct server *s, const struct server_component *c, struct span domain);
 /* The component that has this address; ACTOR_NONE = none has. */
 actor_id server_component(const struct server *s, const struct jid *j);
 

@@ -151,6 +151,8 @@ static void add_components(const struct passage *p, struct builder *b)
 		struct buf text = BUF_INIT;
 		struct jid *jid;
 
+		if (!server_component_serves(p->server, c, jid_domain(p->packet.to)))
+			continue;
 		buf_addf(&text, "%s.%.*s", c->name, SPAN_FMT(jid_domain(p->packet.to)));
 		jid = jid_parse(buf_span(&text));
 		buf_fini(&text);

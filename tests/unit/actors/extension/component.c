@@ -37,6 +37,31 @@ static void it_has_addresses_in_every_domain(void **state)
 	world_free(w);
 }
 
+static void a_domain_chooses_its_components(void **state)
+{
+	static const char *const items = "<iq type='get' id='1' to='%s'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>";
+	struct world *w = world_new("--virt-hosts=localhost,with.example:comps=other;probe,without.example:comps=other\n" PROBE);
+	unsigned a = client_online(w, "alice@localhost", "a");
+	char iq[200];
+
+	(void)state;
+	client_send(w, a, "<iq type='get' id='1' to='probe.with.example'><ask xmlns='urn:test:probe'/></iq>");
+	assert_has(client_log(w, a), "<mark xmlns='urn:test:probe'>component");
+	client_send(w, a, "<iq type='get' id='1' to='probe@with.example'><ask xmlns='urn:test:probe'/></iq>");
+	assert_has(client_log(w, a), "<mark xmlns='urn:test:probe'>component");
+	client_send(w, a, "<iq type='get' id='1' to='probe.without.example'><ask xmlns='urn:test:probe'/></iq>");
+	assert_has(client_log(w, a), "remote-server-not-found");
+	client_send(w, a, "<iq type='get' id='1' to='probe@without.example'><ask xmlns='urn:test:probe'/></iq>");
+	assert_has(client_log(w, a), "service-unavailable");
+	(void)snprintf(iq, sizeof(iq), items, "with.example");
+	client_send(w, a, iq);
+	assert_has(client_log(w, a), "jid='probe.with.example'");
+	(void)snprintf(iq, sizeof(iq), items, "without.example");
+	client_send(w, a, iq);
+	assert_lacks(client_log(w, a), "probe.without.example");
+	world_free(w);
+}
+
 static void what_it_passes_is_answered_for_it(void **state)
 {
 	struct world *w = world_new(PROBE);
@@ -156,6 +181,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_has_addresses_in_every_domain),
+		cmocka_unit_test(a_domain_chooses_its_components),
 		cmocka_unit_test(what_it_passes_is_answered_for_it),
 		cmocka_unit_test(it_cannot_make_what_is_no_xml),
 		cmocka_unit_test(it_speaks_for_its_own_addresses_only),
