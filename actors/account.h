@@ -39,7 +39,7 @@ enum account_refusal account_may_add(struct store *s, const struct config *conf,
 enum account_refusal account_add(struct store *s, const struct config *conf, const struct jid *user, struct span password) MUST_CHECK;
 /* Sets another password. A disabled account stays disabled. */
 enum account_refusal account_change(struct store *s, const struct config *conf, const struct jid *user, struct span password) MUST_CHECK;
-/* A disabled account keeps all it has; nobody logs in with its password. UNKNOWN: there is none. */
+/* A disabled account keeps all it has; nobody logs in as it by password, certificate or cookie. UNKNOWN: there is none. */
 enum account_refusal account_disable(struct store *s, const struct jid *user, bool disabled) MUST_CHECK;
 /* The removal (its row in STORE_REMOVED) behind which an account was made, as its record says: who logged in with another one is
  * not this account. 0 = none of the last hour when it was made. */

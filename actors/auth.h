@@ -61,5 +61,6 @@ MSG_DECLARE(cookie, COOKIE_PROTOCOL)
 void auth_request_drop(struct msg *m);
 struct server;
 actor_id auth_spawn(const struct server *server, const char *store_uri);
-/* Redis by hiredis, blocking with a 2 s budget, pipelined by batch; reconnects by itself; fails closed. */
-actor_id cookie_spawn(const struct server *server);
+/* Redis by hiredis, blocking with a 2 s budget, pipelined by batch; reconnects by itself; fails closed. A right cookie lets nobody in
+ * whose account is disabled; a seat need not have one. */
+actor_id cookie_spawn(const struct server *server, const char *store_uri);

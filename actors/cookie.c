@@ -8,16 +8,20 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "actors/account.h"
 #include "actors/auth.h"
 #include "actors/server.h"
 #include "runtime/log.h"
 #include "runtime/metric.h"
 #include "runtime/outside.h"
+#include "storage/store.h"
 
 #define RETRY_MS 200u
 
 struct cookie_actor {
 	const struct config *conf;
+	char *store_uri;
+	struct store *store; /* reading; NULL until the first right cookie could open it */
 	redisContext *redis;
 	uint64_t retry_at_ms;
 	bool told; /* that it is away */
@@ -216,6 +220,35 @@ static void check_all(struct cookie_actor *self)
 	disconnect(self, self->redis->errstr);
 }
 
+static bool open_reader(struct cookie_actor *self)
+{
+	char *error = NULL;
+
+	if (self->store)
+		return true;
+	if (store_open(self->store_uri, STORE_READER, &self->store, &error) == STATUS_OK)
+		return true;
+	LOG_ERROR("cookie", "accounts cannot be read: %s", error ? error : "unknown reason");
+	free(error);
+	return false;
+}
+
+/* The cookie is right: may this account log in? */
+static enum auth_verdict look_up(struct cookie_actor *self, struct auth_request *r)
+{
+	struct buf saved = BUF_INIT;
+	enum status st = open_reader(self) ? store_get(self->store, STORE_ACCOUNT, jid_bare(r->user), &saved) : STATUS_UNAVAILABLE;
+	bool disabled = st == STATUS_OK && account_is_disabled(buf_span(&saved));
+
+	r->since = st == STATUS_OK ? account_since(buf_span(&saved)) : 0;
+	buf_wipe(&saved);
+	if (st == STATUS_OK || st == STATUS_NOT_FOUND)
+		return disabled ? AUTH_REFUSED : AUTH_OK;
+	store_close(self->store);
+	self->store = NULL;
+	return AUTH_UNAVAILABLE;
+}
+
 static void end_batch(void *state)
 {
 	struct cookie_actor *self = state;
@@ -226,6 +259,8 @@ static void end_batch(void *state)
 		struct auth_request *r = self->waiting[i];
 		struct msg *m = &r->m;
 
+		if (r->verdict == AUTH_OK)
+			r->verdict = look_up(self, r);
 		metric_inc(METRIC_cookie_checks);
 		if (r->verdict == AUTH_UNAVAILABLE)
 			metric_inc(METRIC_cookie_unavailable);
@@ -244,6 +279,8 @@ static void stop(void *state)
 	if (self->redis)
 		redisFree(self->redis);
 	OPENSSL_cleanse(self->password, sizeof(self->password));
+	store_close(self->store);
+	free(self->store_uri);
 	free(self->waiting);
 	free(self);
 }
@@ -256,11 +293,12 @@ static const struct behaviour behaviour = {
 	.on_batch_end = end_batch,
 };
 
-actor_id cookie_spawn(const struct server *server)
+actor_id cookie_spawn(const struct server *server, const char *store_uri)
 {
 	struct cookie_actor *self = xcalloc(1, sizeof(*self));
 
 	self->conf = server->conf;
+	self->store_uri = xstrdup(store_uri);
 	parse_uri(self, server->conf->cookie_cache_uri);
 	return actor_spawn(&behaviour, self, 0);
 }

@@ -126,7 +126,7 @@ static char *spawn_all(struct server *s, struct store *writer, uint64_t removed)
 	for (unsigned i = 0; i < s->auths; i++)
 		s->auth[i] = auth_spawn(s, s->conf->user_db_uri);
 	if (s->conf->desk_seat_auth == CONFIG_SEAT_AUTH_COOKIE)
-		s->cookie = cookie_spawn(s);
+		s->cookie = cookie_spawn(s, s->conf->user_db_uri);
 	if (s->desk_on) {
 		s->pool = pool_spawn(s);
 		for (unsigned i = 0; i < s->desks; i++)

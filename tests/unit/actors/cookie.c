@@ -10,9 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "actors/account.h"
 #include "actors/auth.h"
 #include "actors/server.h"
 #include "runtime/actor/engine.h"
+#include "storage/store.h"
 
 /* --- Redis --- */
 
@@ -137,13 +139,15 @@ struct world {
 	struct config *conf;
 	struct probe probe;
 	actor_id probe_id;
+	struct store *store; /* a handle of the test's own */
 };
 
 /* `who`: "" or ":password@". */
 static void world_raise(struct world *w, const char *who, int port, int db, const char *more)
 {
+	static unsigned number;
 	struct buf lines = BUF_INIT;
-	char *text;
+	char *text, uri[32];
 
 	memset(w, 0, sizeof(*w));
 	buf_addf(&lines, "sess-man/desk/seats[s]=*@localhost\nsess-man/desk/seat-auth=cookie\n"
@@ -154,7 +158,9 @@ static void world_raise(struct world *w, const char *who, int port, int db, cons
 	w->server.conf = w->conf;
 	sem_init(&w->probe.answered, 0, 0);
 	engine_init(&(struct engine_options){ .workers = 1 });
-	w->probe.cookie = cookie_spawn(&w->server);
+	(void)snprintf(uri, sizeof(uri), "memory:cookie%u", ++number);
+	assert_int_equal(store_open(uri, STORE_WRITER, &w->store, NULL), STATUS_OK);
+	w->probe.cookie = cookie_spawn(&w->server, uri);
 	w->probe_id = actor_spawn(&probe_behaviour, &w->probe, 0);
 	engine_start();
 }
@@ -162,6 +168,7 @@ static void world_raise(struct world *w, const char *who, int port, int db, cons
 static void world_lower(struct world *w)
 {
 	engine_stop();
+	store_close(w->store);
 	config_free(w->conf);
 	sem_destroy(&w->probe.answered);
 }
@@ -235,6 +242,25 @@ static void a_cookie_is_right_wrong_or_missing(void **state)
 	}
 	redis_do(&redis, "DEL cookie:alice"); /* nothing is remembered */
 	assert_int_equal(ask(&w, "alice@localhost", "cookie-1"), AUTH_REFUSED);
+	world_lower(&w);
+	redis_stop(&redis);
+}
+
+static void a_disabled_account_has_no_use_of_its_cookie(void **state)
+{
+	struct redis redis;
+	struct world w;
+
+	(void)state;
+	redis_new(&redis, NULL);
+	redis_do(&redis, "SET cookie:alice cookie-1");
+	world_raise(&w, "", redis.port, 0, "");
+	assert_int_equal(ask(&w, "alice@localhost", "cookie-1"), AUTH_OK); /* a seat need not have an account */
+	assert_int_equal(store_put(w.store, STORE_ACCOUNT, SPAN_LIT("alice@localhost"), SPAN_LIT("keys")), STATUS_OK);
+	assert_int_equal(ask(&w, "alice@localhost", "cookie-1"), AUTH_OK);
+	assert_int_equal(store_put(w.store, STORE_ACCOUNT, SPAN_LIT("alice@localhost"), SPAN_LIT(ACCOUNT_DISABLED "keys")), STATUS_OK);
+	assert_int_equal(ask(&w, "alice@localhost", "cookie-1"), AUTH_REFUSED);
+	assert_int_equal(ask(&w, "alice@localhost", "cookie-2"), AUTH_REFUSED);
 	world_lower(&w);
 	redis_stop(&redis);
 }
@@ -406,6 +432,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_cookie_is_right_wrong_or_missing),
+		cmocka_unit_test(a_disabled_account_has_no_use_of_its_cookie),
 		cmocka_unit_test(the_key_is_made_from_the_pattern),
 		cmocka_unit_test(each_of_many_gets_its_own_answer),
 		cmocka_unit_test(password_and_database_of_the_address_are_used),
