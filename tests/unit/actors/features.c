@@ -37,7 +37,7 @@ static void every_plugin_that_is_built_has_its_standard(void **state)
 {
 	/* that no document describes: the server's own, and the users' shapes of what others do */
 	static const int own[] = { CONFIG_PLUGIN_session_open, CONFIG_PLUGIN_session_close, CONFIG_PLUGIN_default_handler, CONFIG_PLUGIN_desk,
-				   CONFIG_PLUGIN_session, CONFIG_PLUGIN_domain_filter };
+				   CONFIG_PLUGIN_session, CONFIG_PLUGIN_domain_filter, CONFIG_PLUGIN_forward };
 
 	(void)state;
 	for (int p = 0; p < CONFIG_PLUGIN_COUNT; p++) {
