@@ -358,6 +358,13 @@ static void restart(struct stream *s)
 	b->with_cookie = true;
 }
 
+/* Requests find it by its worker: it stays there. */
+static bool go_home(struct stream *s)
+{
+	restart(s);
+	return false;
+}
+
 static uint64_t deadline(const struct stream *s)
 {
 	const struct bosh_session *b = of_stream(s);
@@ -410,6 +417,7 @@ static const struct stream_ops ops = {
 	.pause = pause_input,
 	.resume = resume_input,
 	.restart = restart,
+	.go_home = go_home,
 	.handled = on_handled,
 	.deadline = deadline,
 	.due = due,

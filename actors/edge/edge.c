@@ -173,8 +173,8 @@ static void on_edge_move(struct edge *e, struct edge_move *m)
 		e->unauthenticated_count++;
 	}
 	conn_attach(c->conn, c->kind->events, c);
-	c->kind->arrived(c);
 	conn_resume(c->conn);
+	c->kind->arrived(c); /* may pause it again */
 }
 
 static void send_leaving(struct edge *e)

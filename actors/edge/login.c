@@ -7,6 +7,7 @@
 
 #include "actors/edge/iq_auth.h"
 #include "actors/edge/register.h"
+#include "actors/edge/sasl2.h"
 #include "actors/edge/throttle.h"
 #include "runtime/log.h"
 #include "runtime/metric.h"
@@ -36,6 +37,8 @@ void login_free(struct login *l)
 	stanza_unref(l->bind);
 	stanza_unref(l->old);
 	free(l->old_resource);
+	sasl2_free(l->two);
+	jid_unref(l->from);
 	buf_fini(&l->cookies);
 	buf_fini(&l->certified);
 	free(l);
@@ -67,6 +70,18 @@ void login_host(struct stream *s)
 	buf_fini(&all);
 }
 
+bool login_from(struct stream *s, struct span from)
+{
+	struct login *l = s->login;
+	struct jid *j = s->edge->conf->plugins[CONFIG_PLUGIN_sasl2] && !l->user && !span_empty(from) ? jid_parse(from) : NULL;
+	bool same = !j || span_is(jid_domain(j), s->vhost->name);
+
+	jid_unref(l->from);
+	l->from = j && same && j->local_n && jid_is_bare(j) ? jid_ref(j) : NULL;
+	jid_unref(j);
+	return same;
+}
+
 /* --- answers --- */
 
 void login_reply_error(struct stream *s, const struct stanza *iq, enum stanza_error condition, const char *text)
@@ -88,7 +103,7 @@ static void send_data(struct stream *s, const char *name, const struct buf *byte
 	if (buf_len(bytes))
 		sasl_encode(buf_span(bytes), &text);
 	builder_reset(b);
-	builder_leaf(b, name, NS_SASL, buf_len(&text) ? buf_span(&text) : SPAN_NONE);
+	builder_leaf(b, name, s->login->two ? NS_SASL2 : NS_SASL, buf_len(&text) ? buf_span(&text) : SPAN_NONE);
 	s->ops->element(s, builder_finish(b));
 	buf_wipe(&text);
 }
@@ -120,14 +135,16 @@ static void tell_failure(struct stream *s, enum sasl_failure failure)
 
 	s->login->sasl_failed = true;
 	builder_reset(b);
-	builder_open(b, "failure", NS_SASL);
-	builder_leaf(b, sasl_failure_text(failure), NULL, SPAN_NONE);
+	builder_open(b, "failure", s->login->two ? NS_SASL2 : NS_SASL);
+	builder_leaf(b, sasl_failure_text(failure), NS_SASL, SPAN_NONE);
 	builder_close(b);
 	s->ops->element(s, builder_finish(b));
+	sasl2_free(s->login->two); /* what it had asked for is not done */
+	s->login->two = NULL;
 }
 
 /* The login block may be gone afterwards: too many failures end the stream. */
-static void refuse(struct stream *s, enum sasl_failure failure)
+void login_refuse(struct stream *s, enum sasl_failure failure)
 {
 	struct login *l = s->login;
 	int64_t most = s->edge->conf->limit_sasl_stream;
@@ -164,7 +181,7 @@ static void succeed(struct stream *s, struct jid *user, enum client_class class,
 {
 	struct login *l = s->login;
 
-	if (!l->old)
+	if (!l->old && !l->two)
 		send_data(s, "success", last);
 	end_exchange(l);
 	l->user = user;
@@ -173,6 +190,10 @@ static void succeed(struct stream *s, struct jid *user, enum client_class class,
 	s->regime = regime_of(s->edge, class);
 	if (l->old) {
 		iq_auth_succeeded(s);
+		return;
+	}
+	if (l->two) {
+		sasl2_succeeded(s, last);
 		return;
 	}
 	s->phase = STREAM_OPENING;
@@ -192,7 +213,7 @@ static void anonymous(struct stream *s)
 
 	if (!throttle_take(e->shared->throttle, THROTTLE_ANONYMOUS, &s->peer)) {
 		metric_limit(METRIC_limit_anonymous);
-		refuse(s, SASL_FAIL_TEMPORARY);
+		login_refuse(s, SASL_FAIL_TEMPORARY);
 		return;
 	}
 	s->anonymous = true;
@@ -238,7 +259,7 @@ static bool is_barred(struct stream *s)
 	if (!l->barred)
 		return false;
 	metric_limit(METRIC_limit_login_failures);
-	refuse(s, SASL_FAIL_NOT_AUTHORIZED);
+	login_refuse(s, SASL_FAIL_NOT_AUTHORIZED);
 	return true;
 }
 
@@ -274,7 +295,7 @@ static void password_step(struct stream *s)
 		return;
 	}
 	if (!login_may_send_password(s)) {
-		refuse(s, SASL_FAIL_ENCRYPTION_REQUIRED);
+		login_refuse(s, SASL_FAIL_ENCRYPTION_REQUIRED);
 		return;
 	}
 	l->doomed = nobodys;
@@ -336,7 +357,7 @@ static void go_on(struct stream *s, enum sasl_step step, struct buf *out)
 		succeed(s, jid_ref(l->sasl.user), server_class(s->edge->server, l->sasl.user), out);
 		break;
 	case SASL_FAILURE:
-		refuse(s, l->sasl.failure);
+		login_refuse(s, l->sasl.failure);
 		break;
 	case SASL_PASSWORD:
 	case SASL_CREDENTIAL:
@@ -361,22 +382,21 @@ void login_plain(struct stream *s, struct span message)
 	buf_wipe(&out);
 }
 
-static bool decode(struct stream *s, const struct stanza *el, struct buf *out, struct span *data)
+/* p NULL: none came. "=" is nothing but for SASL of RFC 6120, which has no other word for a response of no bytes. */
+static bool decode(struct stream *s, struct span text, struct buf *out, struct span *data)
 {
-	struct span text = stanza_text(el, STANZA_TOP);
-
-	*data = SPAN_NONE;
+	*data = text;
 	if (span_empty(text))
 		return true;
 	if (text.n > SASL_TEXT_MAX) {
-		refuse(s, SASL_FAIL_MALFORMED_REQUEST);
+		login_refuse(s, SASL_FAIL_MALFORMED_REQUEST);
 		return false;
 	}
-	if (!sasl_decode(text, out)) {
-		refuse(s, SASL_FAIL_INCORRECT_ENCODING);
+	if ((s->login->two && span_is(text, "=")) || !sasl_decode(text, out)) {
+		login_refuse(s, SASL_FAIL_INCORRECT_ENCODING);
 		return false;
 	}
-	*data = buf_len(out) ? buf_span(out) : SPAN_LIT(""); /* "=" is a response of no bytes, unlike none at all */
+	*data = buf_len(out) ? buf_span(out) : SPAN_LIT("");
 	return true;
 }
 
@@ -387,24 +407,24 @@ static enum sasl_failure why_not(const struct stream *s, enum sasl_name mechanis
 	return SASL_FAIL_INVALID_MECHANISM;
 }
 
-static void on_auth(struct stream *s, const struct stanza *el)
+void login_start(struct stream *s, struct span name, struct span text)
 {
 	struct login *l = s->login;
 	struct buf bytes = BUF_INIT, out = BUF_INIT;
 	struct sasl_context context;
 	enum sasl_name mechanism = SASL_PLAIN;
 	struct span data;
-	bool known = sasl_find(stanza_attr(el, STANZA_TOP, "mechanism"), &mechanism);
+	bool known = sasl_find(name, &mechanism);
 
 	if (s->phase == STREAM_EXCHANGE) {
-		refuse(s, SASL_FAIL_MALFORMED_REQUEST);
+		login_refuse(s, SASL_FAIL_MALFORMED_REQUEST);
 		return;
 	}
 	if (!known || !(login_offered(s) & SASL_BIT(mechanism))) {
-		refuse(s, why_not(s, mechanism, known));
+		login_refuse(s, why_not(s, mechanism, known));
 		return;
 	}
-	if (decode(s, el, &bytes, &data)) {
+	if (decode(s, text, &bytes, &data)) {
 		login_context(s, &context);
 		l->sasl = (struct sasl_exchange){ 0 };
 		l->sasl_runs = true;
@@ -414,16 +434,16 @@ static void on_auth(struct stream *s, const struct stanza *el)
 	buf_wipe(&out);
 }
 
-static void on_response(struct stream *s, const struct stanza *el)
+void login_answer(struct stream *s, struct span text)
 {
 	struct buf bytes = BUF_INIT, out = BUF_INIT;
 	struct span data;
 
 	if (s->phase != STREAM_EXCHANGE) {
-		refuse(s, SASL_FAIL_MALFORMED_REQUEST);
+		login_refuse(s, SASL_FAIL_MALFORMED_REQUEST);
 		return;
 	}
-	if (decode(s, el, &bytes, &data))
+	if (decode(s, text, &bytes, &data))
 		go_on(s, sasl_respond(&s->login->sasl, data.p ? data : SPAN_LIT(""), &out), &out);
 	buf_wipe(&bytes);
 	buf_wipe(&out);
@@ -431,32 +451,34 @@ static void on_response(struct stream *s, const struct stanza *el)
 
 void login_element(struct stream *s, const struct stanza *el)
 {
-	struct span name = stanza_name(el, STANZA_TOP);
+	struct span name = stanza_name(el, STANZA_TOP), text = stanza_text(el, STANZA_TOP);
 
 	if (span_is(name, "auth"))
-		on_auth(s, el);
+		login_start(s, stanza_attr(el, STANZA_TOP, "mechanism"), span_empty(text) ? SPAN_NONE : text);
 	else if (span_is(name, "response"))
-		on_response(s, el);
+		login_answer(s, text);
 	else
-		refuse(s, span_is(name, "abort") ? SASL_FAIL_ABORTED : SASL_FAIL_MALFORMED_REQUEST);
+		login_refuse(s, span_is(name, "abort") ? SASL_FAIL_ABORTED : SASL_FAIL_MALFORMED_REQUEST);
 }
 
 void login_checked(struct stream *s, struct auth_request *r)
 {
 	struct login *l = s->login;
 	struct buf out = BUF_INIT;
+	bool two = l->two != NULL;
 
 	l->check_by_ms = 0;
 	l->since = r->since;
 	s->phase = STREAM_EXCHANGE;
 	if (r->verdict == AUTH_UNAVAILABLE)
-		refuse(s, SASL_FAIL_TEMPORARY);
+		login_refuse(s, SASL_FAIL_TEMPORARY);
 	else if (r->op == AUTH_OP_CREDENTIAL)
 		go_on(s, sasl_give_credential(&l->sasl, &r->credential, &out), &out);
 	else
 		go_on(s, sasl_give_verdict(&l->sasl, r->verdict == AUTH_OK && !l->doomed), &out);
 	buf_wipe(&out);
-	if (s->phase != STREAM_BINDING) /* XEP-0078: one answer leads to the next question */
+	/* XEP-0078: one answer leads to the next question. SASL2: and what comes of a success goes on by itself. */
+	if (two ? s->phase == STREAM_EXCHANGE || s->phase == STREAM_LOGIN : s->phase != STREAM_BINDING)
 		stream_resume(s, STREAM_PAUSE_ANSWER);
 }
 
@@ -477,6 +499,6 @@ void login_due(struct stream *s, uint64_t now_ms)
 	}
 	LOG_WARNING("edge", "a login check of %s got no answer in time", l->sasl.user->text);
 	stream_rename(s);
-	refuse(s, SASL_FAIL_TEMPORARY);
+	login_refuse(s, SASL_FAIL_TEMPORARY);
 	stream_resume(s, STREAM_PAUSE_ANSWER);
 }

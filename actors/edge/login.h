@@ -22,6 +22,8 @@ struct login {
 	uint64_t check_by_ms;   /* for the answer of an auth or cookie actor */
 	struct stanza *old;     /* XEP-0078: the request that is checked, without what was in it; NULL = SASL */
 	char *old_resource;
+	struct sasl2 *two;      /* a login by SASL2 is under way, up to <success/>; NULL = none is */
+	struct jid *from;       /* whom the stream's header names, bare; NULL = nobody, or it cannot be said */
 	bool sasl_failed;       /* a SASL login was refused on this stream */
 	char id[LOGIN_ID_MAX];  /* of the present stream */
 	struct buf certified;   /* addresses in the client's certificate (sasl_context); looked for once the line is secure */
@@ -39,6 +41,8 @@ void login_free(struct login *l); /* NULL allowed; wipes secrets */
 uint32_t login_offered(const struct stream *s);
 uint32_t login_possible(const struct stream *s);
 void login_features(struct stream *s, struct builder *b);
+/* <mechanism/> for each of these. */
+void login_mechanisms(const struct stream *s, uint32_t offered, struct builder *b);
 /* Whether an account's password may be sent on this stream as it is now; and TLS must come before any login. */
 bool login_may_send_password(const struct stream *s);
 bool login_needs_tls(const struct stream *s);
@@ -50,6 +54,11 @@ void login_reply_error(struct stream *s, const struct stanza *iq, enum stanza_er
 void login_plain(struct stream *s, struct span message);
 /* An element of the SASL namespace; the caller keeps it. */
 void login_element(struct stream *s, const struct stanza *el);
+/* The steps of an exchange, whatever the elements are called. Data is base64, p NULL = none came. The login block may be gone
+ * afterwards. */
+void login_start(struct stream *s, struct span mechanism, struct span data);
+void login_answer(struct stream *s, struct span data);
+void login_refuse(struct stream *s, enum sasl_failure failure);
 /* The answer of an auth or cookie actor. */
 void login_checked(struct stream *s, struct auth_request *r);
 void login_due(struct stream *s, uint64_t now_ms);
@@ -58,3 +67,5 @@ void login_due(struct stream *s, uint64_t now_ms);
 void login_cookies(struct stream *s, struct span list);
 /* The stream's host is known now: its cookie is kept, the others are forgotten. */
 void login_host(struct stream *s);
+/* The `from` of a stream's header (p NULL = none). False: it names another domain than this stream's (XEP-0388 2.1). */
+bool login_from(struct stream *s, struct span from);

@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "actors/edge/login.h"
+#include "actors/edge/sasl2.h"
 #include "runtime/outside.h"
 #include "xmpp/ns.h"
 
@@ -122,7 +123,7 @@ static void binding_features(const struct stream *s, struct builder *b)
 }
 
 /* In the order of the list that rules, or ours. */
-static void add_mechanisms(const struct stream *s, uint32_t offered, struct builder *b)
+void login_mechanisms(const struct stream *s, uint32_t offered, struct builder *b)
 {
 	const struct config_list *names = listed(s);
 
@@ -144,8 +145,10 @@ void login_features(struct stream *s, struct builder *b)
 	if (!offered)
 		return;
 	builder_open(b, "mechanisms", NS_SASL);
-	add_mechanisms(s, offered, b);
+	login_mechanisms(s, offered, b);
 	builder_close(b);
+	if (sasl2_offered(s))
+		sasl2_features(s, offered, b);
 	if (offered & SASL_PLUS_BITS)
 		binding_features(s, b);
 }
@@ -155,7 +158,8 @@ void login_context(struct stream *s, struct sasl_context *c)
 	struct login *l = s->login;
 
 	*c = (struct sasl_context){ .offered = login_offered(s), .domain = s->vhost->name,
-				    .certified = certified(s), .tells_offer = s->edge->conf->scram_downgrade };
+				    .certified = certified(s), .tells_offer = s->edge->conf->scram_downgrade,
+				    .from = l->two ? l->from : NULL };
 	outside_random_hex(c->nonce, (sizeof(c->nonce) - 1) / 2);
 	if (has_binding(s)) {
 		uint8_t *exporter = l->binding[SASL_BINDING_EXPORTER], *end_point = l->binding[SASL_BINDING_END_POINT];

@@ -1,9 +1,11 @@
 #include "actors/edge/negotiation.h"
 
 #include "actors/edge/csi.h"
+#include "actors/edge/features.h"
 #include "actors/edge/iq_auth.h"
 #include "actors/edge/login.h"
 #include "actors/edge/register.h"
+#include "actors/edge/sasl2.h"
 #include "actors/edge/sm.h"
 #include "actors/edge/wrap.h"
 #include "runtime/metric.h"
@@ -68,11 +70,14 @@ static enum stream_error check_host(struct stream *s, struct span to)
 
 static enum stream_error check_header(struct stream *s, const struct xml_header *h)
 {
+	enum stream_error error;
+
 	if (!h->content_ns_ok)
 		return STREAM_ERROR_INVALID_NAMESPACE;
 	if (!version_ok(h->version))
 		return STREAM_ERROR_UNSUPPORTED_VERSION;
-	return check_host(s, h->to);
+	error = check_host(s, h->to);
+	return error == STREAM_ERROR_NONE && !login_from(s, h->from) ? STREAM_ERROR_INVALID_FROM : error;
 }
 
 /* Who says who it is gets it back, and nobody else (RFC 6120 4.7.2); NULL: that is no address. */
@@ -98,75 +103,6 @@ void negotiation_open(struct stream *s, const struct xml_header *h)
 	jid_unref(client);
 }
 
-static bool can_starttls(const struct stream *s)
-{
-	return s->ops->transport == TRANSPORT_TCP && !s->secure && s->edge->server->tls &&
-	       s->edge->conf->plugins[CONFIG_PLUGIN_starttls] && !s->login->user;
-}
-
-/* XEP-0115 6.3: what the server can do need not be asked for by whoever knows this hash. */
-static void add_caps(const struct server *server, struct builder *b)
-{
-	if (!*server->caps)
-		return;
-	builder_open(b, "c", NS_CAPS);
-	builder_attr_text(b, "hash", "sha-1");
-	builder_attr_text(b, "node", SERVER_CAPS_NODE);
-	builder_attr_text(b, "ver", server->caps);
-	builder_close(b);
-}
-
-/* Not for strangers (a bomb costs its sender a login at least), nor for visitors, who are many. */
-static bool can_compress(const struct stream *s)
-{
-	return s->edge->conf->plugins[CONFIG_PLUGIN_zlib] && s->ops->compress && !s->compressed && s->login && s->login->user &&
-	       s->login->class != CLASS_VISITOR;
-}
-
-static void send_features(struct stream *s)
-{
-	struct builder *b = xml_pool_builder(s->edge->pool);
-	const bool *plugins = s->edge->conf->plugins;
-
-	builder_reset(b);
-	builder_open(b, "features", NS_STREAM);
-	if (!s->login->user) {
-		if (can_starttls(s)) {
-			builder_open(b, "starttls", NS_TLS);
-			if (s->vhost->tls_required)
-				builder_leaf(b, "required", NULL, SPAN_NONE);
-			builder_close(b);
-		}
-		login_features(s, b);
-		if (iq_auth_offered(s))
-			builder_leaf(b, "auth", NS_IQ_AUTH_FEATURE, SPAN_NONE);
-		if (register_offered(s))
-			builder_leaf(b, "register", NS_REGISTER_FEATURE, SPAN_NONE);
-	} else {
-		if (can_compress(s)) {
-			builder_open(b, "compression", NS_COMPRESS_FEATURE);
-			builder_leaf(b, "method", NULL, SPAN_LIT("zlib"));
-			builder_close(b);
-		}
-		if (plugins[CONFIG_PLUGIN_bind])
-			builder_leaf(b, "bind", NS_BIND, SPAN_NONE);
-		if (plugins[CONFIG_PLUGIN_session]) {
-			builder_open(b, "session", NS_SESSION);
-			builder_leaf(b, "optional", NULL, SPAN_NONE);
-			builder_close(b);
-		}
-		if (sm_possible(s))
-			builder_leaf(b, "sm", NS_SM, SPAN_NONE);
-		if (plugins[CONFIG_PLUGIN_csi])
-			builder_leaf(b, "csi", NS_CSI, SPAN_NONE);
-		if (plugins[CONFIG_PLUGIN_roster] && !s->anonymous)
-			builder_leaf(b, "ver", NS_ROSTER_VERSIONS, SPAN_NONE);
-		add_caps(s->edge->server, b);
-	}
-	builder_close(b);
-	s->ops->element(s, builder_finish(b));
-}
-
 void negotiation_header(struct stream *s, const struct xml_header *h)
 {
 	enum stream_error error = check_header(s, h);
@@ -179,7 +115,7 @@ void negotiation_header(struct stream *s, const struct xml_header *h)
 		return;
 	}
 	s->phase = s->login->user ? STREAM_UNBOUND : STREAM_LOGIN;
-	send_features(s);
+	features_send(s);
 }
 
 void negotiation_end(struct stream *s)
@@ -200,7 +136,7 @@ static void send_leaf(struct stream *s, const char *name, const char *ns)
 
 static void starttls(struct stream *s, const struct stanza *el)
 {
-	if (can_starttls(s) && s->phase == STREAM_LOGIN && stanza_el_is(el, STANZA_TOP, "starttls", NS_TLS)) {
+	if (features_starttls(s) && s->phase == STREAM_LOGIN && stanza_el_is(el, STANZA_TOP, "starttls", NS_TLS)) {
 		send_leaf(s, "proceed", NS_TLS);
 		s->phase = STREAM_SECURING;
 		s->opened = false;
@@ -233,7 +169,7 @@ static void compress(struct stream *s, const struct stanza *el)
 	struct builder *b = xml_pool_builder(s->edge->pool);
 	struct stanza *go_ahead;
 
-	if (!can_compress(s) || s->phase != STREAM_UNBOUND || !stanza_el_is(el, STANZA_TOP, "compress", NS_COMPRESS) ||
+	if (!features_compression(s) || s->phase != STREAM_UNBOUND || !stanza_el_is(el, STANZA_TOP, "compress", NS_COMPRESS) ||
 	    method == STANZA_NO_EL) {
 		refuse_compression(s, "setup-failed");
 		return;
@@ -276,7 +212,11 @@ static void before_login(struct stream *s, struct stanza *el)
 {
 	struct span ns = stanza_ns(el, STANZA_TOP);
 
-	if (span_is(ns, NS_SASL))
+	if (span_is(ns, NS_SASL2) && s->edge->conf->plugins[CONFIG_PLUGIN_sasl2])
+		sasl2_element(s, el);
+	else if (s->login->two) /* XEP-0388 2.4: nothing else while a login by SASL2 is under way */
+		stream_fail(s, STREAM_ERROR_POLICY_VIOLATION, NULL);
+	else if (span_is(ns, NS_SASL))
 		login_element(s, el);
 	else if (span_is(ns, NS_TLS))
 		starttls(s, el);
@@ -591,6 +531,7 @@ void negotiation_element(struct stream *s, struct stanza *el)
 		break;
 	case STREAM_SECURING:
 	case STREAM_CHECKING:
+	case STREAM_SETTLING:
 	case STREAM_BINDING:
 		BUG("input while the stream does not listen");
 	}

@@ -4,6 +4,7 @@
 
 #include "actors/edge/csi.h"
 #include "actors/edge/login.h"
+#include "actors/edge/sasl2.h"
 #include "actors/edge/sm.h"
 #include "actors/edge/throttle.h"
 #include "runtime/log.h"
@@ -52,6 +53,16 @@ void stream_leave(struct stream *s)
 	e->slots[s->slot] = (struct edge_slot){ NULL, s->gen + 1, e->slot_free };
 	e->slot_free = s->slot;
 	s->slot = STREAM_NO_SLOT;
+}
+
+void stream_arrived(struct stream *s, struct edge *e)
+{
+	s->edge = e;
+	stream_enter(s);
+	if (s->paused)
+		s->ops->pause(s);
+	if (s->phase == STREAM_SETTLING)
+		sasl2_go_on(s);
 }
 
 void stream_take_over(struct stream *s, struct stream *from)

@@ -19,6 +19,7 @@ enum stream_phase {
 	STREAM_SECURING, /* TLS handshake */
 	STREAM_EXCHANGE, /* a SASL challenge is out */
 	STREAM_CHECKING, /* an auth or cookie actor was asked */
+	STREAM_SETTLING, /* logged in by SASL2; what was asked for beside is being done, then comes <success/> (sasl2.h) */
 	STREAM_UNBOUND,  /* authenticated, features are out: bind */
 	STREAM_BINDING,  /* the shard was asked */
 	STREAM_BOUND,
@@ -45,6 +46,9 @@ struct stream_ops {
 	void (*pause)(struct stream *s);
 	void (*resume)(struct stream *s);
 	void (*restart)(struct stream *s); /* logged in: the next input is a new stream; the regime has changed */
+	/* Logged in, and the stream goes on where its session will live; the regime has changed. True: it is on its way to
+	 * another worker, where stream_arrived is called; it is paused until then. */
+	bool (*go_home)(struct stream *s);
 	void (*admitted)(struct stream *s); /* logged in, and the stream goes on: the regime has changed. May be NULL */
 	/* Writes go_ahead; from then on both directions are compressed, and the next input is a new stream. False: it cannot, and
 	 * go_ahead is still the caller's. NULL: not on this transport. */
@@ -100,6 +104,8 @@ void stream_init(struct stream *s, const struct stream_ops *ops, struct edge *e,
 /* A place in the slot table of s->edge and its deadlines; and giving both up. */
 void stream_enter(struct stream *s);
 void stream_leave(struct stream *s);
+/* On another worker, whose edge this is; its connection is attached and reads. */
+void stream_arrived(struct stream *s, struct edge *e);
 /* The other names of this stream become stale: answers still on their way do not reach it. */
 void stream_rename(struct stream *s);
 struct link stream_link(const struct stream *s);

@@ -290,16 +290,22 @@ static void admitted(struct stream *s)
 	connection_admitted(&of_stream(s)->c);
 }
 
-static void restart(struct stream *s)
+static bool go_home(struct stream *s)
 {
-	struct tcp *t = of_stream(s);
 	const struct server *server = s->edge->server;
 	unsigned home = server_shard_worker(server, server_shard_index(server, s->login->user));
 
-	t->restart = true;
 	admitted(s);
-	if (home != s->edge->worker)
-		connection_leave(&t->c, home);
+	if (home == s->edge->worker)
+		return false;
+	connection_leave(&of_stream(s)->c, home);
+	return true;
+}
+
+static void restart(struct stream *s)
+{
+	of_stream(s)->restart = true;
+	(void)go_home(s);
 }
 
 static uint64_t deadline(const struct stream *s)
@@ -345,6 +351,7 @@ static const struct stream_ops ops = {
 	.pause = pause_input,
 	.resume = resume_input,
 	.restart = restart,
+	.go_home = go_home,
 	.admitted = admitted,
 	.compress = start_compression,
 	.deadline = deadline,
@@ -360,18 +367,19 @@ static const struct conn_limits *limits(struct edge_connection *c)
 
 static void arrived(struct edge_connection *c)
 {
-	struct tcp *t = of_connection(c);
-
-	t->s.edge = c->edge;
-	stream_enter(&t->s);
+	stream_arrived(&of_connection(c)->s, c->edge);
 }
 
 static void departing(struct edge_connection *c)
 {
 	struct tcp *t = of_connection(c);
 
-	xml_stream_fini(&t->xml, c->edge->pool);
-	xml_stream_init(&t->xml, &t->s.regime->xml);
+	/* Between two elements a stream that goes on has no parser (xmpp/parser.h): nothing of it belongs to this worker. */
+	ASSERT(t->restart || !t->xml.parser);
+	if (t->restart) {
+		xml_stream_fini(&t->xml, c->edge->pool);
+		xml_stream_init(&t->xml, &t->s.regime->xml);
+	}
 	t->restart = false;
 	stream_leave(&t->s);
 	t->s.edge = NULL;

@@ -241,15 +241,21 @@ static void admitted(struct stream *s)
 	connection_admitted(&w->c);
 }
 
-static void restart(struct stream *s)
+static bool go_home(struct stream *s)
 {
-	struct ws *w = of_stream(s);
 	const struct server *server = s->edge->server;
 	unsigned home = server_shard_worker(server, server_shard_index(server, s->login->user));
 
 	admitted(s);
-	if (home != s->edge->worker)
-		connection_leave(&w->c, home);
+	if (home == s->edge->worker)
+		return false;
+	connection_leave(&of_stream(s)->c, home);
+	return true;
+}
+
+static void restart(struct stream *s)
+{
+	(void)go_home(s);
 }
 
 static uint64_t deadline(const struct stream *s)
@@ -289,6 +295,7 @@ static const struct stream_ops ops = {
 	.pause = pause_input,
 	.resume = resume_input,
 	.restart = restart,
+	.go_home = go_home,
 	.admitted = admitted,
 	.deadline = deadline,
 	.due = due,
@@ -303,10 +310,7 @@ static const struct conn_limits *limits(struct edge_connection *c)
 
 static void arrived(struct edge_connection *c)
 {
-	struct ws *w = of_connection(c);
-
-	w->s.edge = c->edge;
-	stream_enter(&w->s);
+	stream_arrived(&of_connection(c)->s, c->edge);
 }
 
 static void departing(struct edge_connection *c)

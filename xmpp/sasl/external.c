@@ -54,6 +54,10 @@ static enum sasl_step choose_named(struct sasl_exchange *x, struct span authzid)
 		jid_unref(x->user);
 		x->user = NULL;
 	}
+	if (x->user && x->context.from && !jid_eq(wanted, x->context.from)) {
+		jid_unref(x->user);
+		x->user = NULL;
+	}
 	jid_unref(wanted);
 	return x->user ? SASL_CERTIFIED : sasl_fail(x, SASL_FAIL_INVALID_AUTHZID);
 }

@@ -13,5 +13,5 @@ extern const struct sasl_mechanism sasl_plain, sasl_scram, sasl_external, sasl_a
 enum sasl_step sasl_fail(struct sasl_exchange *x, enum sasl_failure failure);
 /* authcid, with or without "@domain" of this stream -> bare JID; NULL when it is none of this host. */
 struct jid *sasl_user(const struct sasl_exchange *x, struct span name);
-/* An authorization identity must be empty or exactly that user (V36). */
+/* An authorization identity must be empty or exactly that user (V36), and whom the stream named, if it did. */
 bool sasl_authzid_fits(const struct sasl_exchange *x, struct span authzid);

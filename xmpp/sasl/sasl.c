@@ -133,7 +133,8 @@ bool sasl_authzid_fits(const struct sasl_exchange *x, struct span authzid)
 	if (authzid.n == 0)
 		return true;
 	wanted = jid_parse(authzid);
-	fits = wanted && jid_is_bare(wanted) && jid_eq(wanted, x->user);
+	fits = wanted && jid_is_bare(wanted) && jid_eq(wanted, x->user) &&
+	       (!x->context.from || jid_eq(wanted, x->context.from));
 	jid_unref(wanted);
 	return fits;
 }

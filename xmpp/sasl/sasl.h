@@ -27,6 +27,7 @@ struct sasl_context { /* what the exchange may know; copied at start */
 	struct span binding[SASL_BINDINGS]; /* channel binding data, empty = not available; borrowed */
 	struct span certified;  /* addresses the client's certificate names, each followed by NUL; empty = none; borrowed */
 	bool tells_offer;       /* SCRAM signs what was offered (XEP-0474) */
+	const struct jid *from; /* no other authorization identity is taken (XEP-0388 2.3); NULL = the stream names none; borrowed */
 };
 
 /* What XEP-0474 hashes: the mechanisms of these bits and, if one of them binds, the types of binding that are available, as
