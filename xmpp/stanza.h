@@ -56,6 +56,11 @@ static inline struct span stanza_child_text(const struct stanza *s, const char *
 
 	return el == STANZA_NO_EL ? SPAN_NONE : stanza_text(s, el);
 }
+/* A boolean of XML Schema, as attributes have it: whether it is true. */
+static inline bool stanza_is_true(struct span text)
+{
+	return span_is(text, "true") || span_is(text, "1");
+}
 bool stanza_has_body(const struct stanza *s); /* message with a non-empty <body/> in the content namespace */
 
 /* How the top element is written. Children always carry their own xmlns where it differs from their parent's. */

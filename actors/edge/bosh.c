@@ -61,11 +61,6 @@ static uint64_t number_or(struct span text, uint64_t otherwise)
 	return number(text, UINT32_MAX, &value) ? value : otherwise;
 }
 
-static bool is_true(struct span text)
-{
-	return span_is(text, "true") || span_is(text, "1");
-}
-
 static bool is_blank(struct span text)
 {
 	for (size_t i = 0; i < text.n; i++)
@@ -110,7 +105,7 @@ static bool advance_key(struct bosh_session *b, struct exchange *x)
 static bool is_empty(const struct stanza *w)
 {
 	return stanza_first(w, STANZA_TOP) == STANZA_NO_EL && !attr(w, "type").p && !attr(w, "pause").p &&
-	       !is_true(stanza_attr_ns(w, STANZA_TOP, "restart", NS_XBOSH));
+	       !stanza_is_true(stanza_attr_ns(w, STANZA_TOP, "restart", NS_XBOSH));
 }
 
 /* Bytes as it is written; 0 for one that is within its limit for sure. */
@@ -255,7 +250,7 @@ static void process(struct bosh_session *b, struct exchange *x)
 		bosh_session_over(b, CLOSE_ERROR, "bad-request", NULL);
 		return;
 	}
-	if (read_pause(b, w) && is_true(stanza_attr_ns(w, STANZA_TOP, "restart", NS_XBOSH)))
+	if (read_pause(b, w) && stanza_is_true(stanza_attr_ns(w, STANZA_TOP, "restart", NS_XBOSH)))
 		restart_stream(b, w);
 }
 

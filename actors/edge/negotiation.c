@@ -269,10 +269,20 @@ void negotiation_bind(struct stream *s, struct stanza *request, struct span reso
 	m->secure = s->secure;
 	m->confidential = login_may_send_password(s);
 	memcpy(m->address, address, strnlen(address, sizeof(m->address) - 1));
-	l->bind = stanza_ref(request);
+	m->carbons = l->two && l->two->bind.carbons && s->edge->conf->plugins[CONFIG_PLUGIN_carbons];
+	m->known_client = l->two && *l->two->agent;
+	l->bind = request ? stanza_ref(request) : NULL;
 	s->phase = STREAM_BINDING;
 	stream_pause(s, STREAM_PAUSE_ANSWER);
 	actor_send(server_shard(s->edge->server, l->user), &m);
+}
+
+static void resume(struct stream *s, const struct stanza *el)
+{
+	uint32_t h;
+	bool given = sm_read_number(stanza_attr(el, STANZA_TOP, "h"), &h);
+
+	sm_resume(s, stanza_attr(el, STANZA_TOP, "previd"), given ? &h : NULL);
 }
 
 static void before_bind(struct stream *s, struct stanza *el)
@@ -283,7 +293,7 @@ static void before_bind(struct stream *s, struct stanza *el)
 
 	if (span_is(stanza_ns(el, STANZA_TOP), NS_SM) && sm_possible(s)) {
 		if (stanza_el_is(el, STANZA_TOP, "resume", NS_SM))
-			sm_resume(s, el);
+			resume(s, el);
 		else
 			sm_refuse(s, STANZA_ERROR_UNEXPECTED_REQUEST, NULL);
 		return;
@@ -334,7 +344,7 @@ static void answer_bind(struct stream *s, const struct stanza *request)
 	s->ops->element(s, builder_finish(b));
 }
 
-static void now_bound(struct stream *s, struct edge_bound *m)
+void negotiation_now_bound(struct stream *s, struct edge_bound *m)
 {
 	s->full = m->full;
 	m->full = NULL;
@@ -350,9 +360,13 @@ void negotiation_bound(struct stream *s, struct edge_bound *m)
 	struct stanza *request = s->login->bind;
 	bool old = s->login->old; /* XEP-0078: login and bind in one */
 
+	if (s->login->two) {
+		sasl2_bound(s, m);
+		return;
+	}
 	s->login->bind = NULL;
 	if (m->error == STANZA_ERROR_NONE) {
-		now_bound(s, m);
+		negotiation_now_bound(s, m);
 		if (old)
 			s->ops->element(s, stanza_make_result(xml_pool_builder(s->edge->pool), request, SPAN_NONE, SPAN_NONE));
 		else

@@ -11,6 +11,8 @@ void negotiation_element(struct stream *s, struct stanza *el); /* takes el */
  * before there is a session, end the stream. Takes head. */
 void negotiation_oversized(struct stream *s, struct stanza *head);
 void negotiation_end(struct stream *s);                        /* the client ended its stream */
-/* Binds this resource for login->user ("" = the server chooses), and answers `request` then. */
+/* Binds this resource for login->user ("" = the server chooses), and answers `request` then; NULL: as a login by SASL2 asks. */
 void negotiation_bind(struct stream *s, struct stanza *request, struct span resource);
 void negotiation_bound(struct stream *s, struct edge_bound *m);
+/* The stream has its session; the login block is gone. */
+void negotiation_now_bound(struct stream *s, struct edge_bound *m);

@@ -2,10 +2,15 @@
 
 #include <stdlib.h>
 
+#include "actors/edge/csi.h"
 #include "actors/edge/features.h"
 #include "actors/edge/login.h"
+#include "actors/edge/negotiation.h"
+#include "actors/edge/sm.h"
 #include "runtime/metric.h"
 #include "xmpp/ns.h"
+
+#define PREVID_MAX 128 /* longer than any of ours */
 
 /* --- the offer --- */
 
@@ -18,6 +23,14 @@ void sasl2_features(struct stream *s, uint32_t offered, struct builder *b)
 {
 	builder_open(b, "authentication", NS_SASL2);
 	login_mechanisms(s, offered, b);
+	if (bind2_offered(s) || sm_possible(s)) {
+		builder_open(b, "inline", NULL);
+		if (bind2_offered(s))
+			bind2_feature(s, b);
+		if (sm_possible(s))
+			builder_leaf(b, "sm", NS_SM, SPAN_NONE);
+		builder_close(b);
+	}
 	builder_close(b);
 }
 
@@ -33,14 +46,49 @@ void sasl2_free(struct sasl2 *x)
 	if (!x)
 		return;
 	buf_wipe(&x->data);
+	bind2_fini(&x->bind);
+	stanza_unref(x->failed);
+	free(x->previd);
 	free(x);
 }
 
-static struct sasl2 *read_wishes(const struct stanza *el)
+static bool is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+/* What is no UUID names no installation (2.3). */
+static void read_agent(struct sasl2 *x, struct span id)
+{
+	bool fits = id.n == SASL2_AGENT_MAX - 1;
+
+	for (size_t i = 0; fits && i < id.n; i++) {
+		char c = id.p[i] >= 'A' && id.p[i] <= 'F' ? (char)(id.p[i] - 'A' + 'a') : id.p[i];
+
+		fits = i == 8 || i == 13 || i == 18 || i == 23 ? c == '-' : is_hex(c);
+		x->agent[i] = c;
+	}
+	if (!fits)
+		memset(x->agent, 0, sizeof(x->agent));
+}
+
+/* What is not understood is not wanted. */
+static struct sasl2 *read_wishes(const struct stream *s, const struct stanza *el)
 {
 	struct sasl2 *x = sasl2_new();
+	stanza_el agent = stanza_child(el, STANZA_TOP, "user-agent", NS_SASL2);
+	stanza_el resume = stanza_child(el, STANZA_TOP, "resume", NS_SM);
 
-	(void)el;
+	if (agent != STANZA_NO_EL)
+		read_agent(x, stanza_attr(el, agent, "id"));
+	if (resume != STANZA_NO_EL && s->edge->conf->plugins[CONFIG_PLUGIN_sm]) {
+		struct span previd = stanza_attr(el, resume, "previd");
+
+		x->previd = previd.n && previd.n <= PREVID_MAX ? xstrndup(previd.p, previd.n) : xstrdup("");
+		x->has_h = sm_read_number(stanza_attr(el, resume, "h"), &x->h);
+	}
+	if (bind2_offered(s))
+		bind2_read(&x->bind, el);
 	return x;
 }
 
@@ -51,7 +99,7 @@ static void authenticate(struct stream *s, const struct stanza *el)
 
 	if (initial != STANZA_NO_EL && span_empty(data))
 		data = SPAN_LIT(""); /* an empty one, unlike none */
-	s->login->two = read_wishes(el);
+	s->login->two = read_wishes(s, el);
 	if (!login_may_send_password(s))
 		login_refuse(s, SASL_FAIL_ENCRYPTION_REQUIRED);
 	else
@@ -93,8 +141,8 @@ static void add_text(struct builder *b, const char *name, struct span bytes)
 	buf_wipe(&text);
 }
 
-/* `who` is the stream's address now: full when a resource is bound. */
-static void write_success(struct stream *s, const struct sasl2 *x, const struct jid *who)
+/* The answer to all of it. Takes x. */
+static void welcome(struct stream *s, struct sasl2 *x, bool resumed)
 {
 	struct builder *b = xml_pool_builder(s->edge->pool);
 
@@ -102,11 +150,38 @@ static void write_success(struct stream *s, const struct sasl2 *x, const struct 
 	builder_open(b, "success", NS_SASL2);
 	if (buf_len(&x->data))
 		add_text(b, "additional-data", buf_span(&x->data));
-	builder_leaf(b, "authorization-identifier", NULL, jid_full(who));
+	builder_leaf(b, "authorization-identifier", NULL, jid_full(s->bound ? s->full : s->login->user));
+	if (x->failed)
+		builder_copy(b, x->failed, STANZA_TOP);
+	if (resumed)
+		sm_add_resumed(s->sm, b);
+	else if (s->bound)
+		bind2_bound(s, &x->bind, b);
 	builder_close(b);
 	s->ops->element(s, builder_finish(b));
 	features_send(s);
+	if (!resumed && s->bound && x->bind.inactive && s->edge->conf->plugins[CONFIG_PLUGIN_csi])
+		csi_inactive(s);
+	sasl2_free(x);
 }
+
+/* Logged in, and no resource is bound. */
+static void welcome_unbound(struct stream *s)
+{
+	struct sasl2 *x = s->login->two;
+
+	s->login->two = NULL;
+	s->phase = STREAM_UNBOUND;
+	welcome(s, x, false);
+	stream_resume(s, STREAM_PAUSE_ANSWER);
+}
+
+void sasl2_resumed(struct stream *s, struct sasl2 *x)
+{
+	welcome(s, x, true);
+}
+
+/* --- steps --- */
 
 void sasl2_succeeded(struct stream *s, const struct buf *data)
 {
@@ -119,14 +194,43 @@ void sasl2_succeeded(struct stream *s, const struct buf *data)
 		sasl2_go_on(s);
 }
 
+static void bind(struct stream *s)
+{
+	if (s->login->two->bind.wanted)
+		bind2_ask(s);
+	else
+		welcome_unbound(s);
+}
+
 void sasl2_go_on(struct stream *s)
 {
-	struct login *l = s->login;
-	struct sasl2 *x = l->two;
+	const struct sasl2 *x = s->login->two;
 
-	l->two = NULL;
-	s->phase = STREAM_UNBOUND;
-	write_success(s, x, l->user);
-	sasl2_free(x);
+	if (!x->previd)
+		bind(s);
+	else if (sm_possible(s))
+		sm_resume(s, span_of(x->previd), x->has_h ? &x->h : NULL);
+	else
+		sm_refuse(s, STANZA_ERROR_FEATURE_NOT_IMPLEMENTED, NULL);
+}
+
+void sasl2_not_resumed(struct stream *s, struct stanza *failed)
+{
+	s->login->two->failed = failed;
+	bind(s);
+}
+
+/* A refusal is no end: the client may ask again by RFC 6120 7, and is told why. */
+void sasl2_bound(struct stream *s, struct edge_bound *m)
+{
+	struct sasl2 *x = s->login->two;
+
+	if (m->error != STANZA_ERROR_NONE) {
+		welcome_unbound(s);
+		return;
+	}
+	s->login->two = NULL;
+	negotiation_now_bound(s, m);
+	welcome(s, x, false);
 	stream_resume(s, STREAM_PAUSE_ANSWER);
 }

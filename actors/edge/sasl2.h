@@ -2,13 +2,23 @@
 /* SASL2 (XEP-0388): the logins of login.h under other names. The stream does not begin anew after one; so what else a client
  * wants is asked for in its <authenticate/>, done between the mechanism's success and <success/>, and answered in it:
  *
- *   mechanism -> (to the worker of the session) -> <success/>, features
+ *   mechanism -> (to the worker of the session) -> resume (sm_resume.c) -> if that is not asked for or fails: bind (bind2.h)
+ *   -> <success/>, features, and of a resumed session what it had not acknowledged
  *
- * An edge's thread. The block hangs on the login from <authenticate/> on; it is gone with the answer. */
-#include "actors/edge/stream.h"
+ * An edge's thread. The block hangs on the login from <authenticate/> on, and on the stream management of a session that is
+ * resumed; it is gone with the answer. */
+#include "actors/edge/bind2.h"
+
+#define SASL2_AGENT_MAX 37 /* a UUID and NUL */
 
 struct sasl2 {
 	struct buf data; /* the mechanism's own for <success/>, not encoded; empty = none */
+	char agent[SASL2_AGENT_MAX]; /* the client's installation; "" = it does not say */
+	char *previd;    /* of the session to go on with; owned; NULL = not asked for */
+	bool has_h;
+	uint32_t h;
+	struct bind2_wish bind;
+	struct stanza *failed; /* why the session is not resumed; NULL = it was not to be */
 };
 
 /* On a line a password may be sent on: TLS, or one that plain-without-tls takes for safe (a proxy of this machine that ends TLS).
@@ -21,4 +31,10 @@ void sasl2_element(struct stream *s, const struct stanza *el);
 void sasl2_succeeded(struct stream *s, const struct buf *data);
 /* STREAM_SETTLING, at home: the next step. */
 void sasl2_go_on(struct stream *s);
+/* The session is not resumed, and this says why. Takes it. */
+void sasl2_not_resumed(struct stream *s, struct stanza *failed);
+/* It is: s has it, x came from s->login. Takes x. */
+void sasl2_resumed(struct stream *s, struct sasl2 *x);
+/* The shard's answer to bind2_ask. */
+void sasl2_bound(struct stream *s, struct edge_bound *m);
 void sasl2_free(struct sasl2 *x); /* NULL allowed; wipes */

@@ -1,3 +1,5 @@
+#include "actors/edge/login.h"
+#include "actors/edge/sasl2.h"
 #include "actors/edge/sm.h"
 
 #include <stdio.h>
@@ -45,17 +47,28 @@ static void finish(struct stream *s, struct builder *b)
 	s->ops->element(s, builder_finish(b));
 }
 
-void sm_refuse(struct stream *s, enum stanza_error condition, const struct sm_grave *grave)
+void sm_add_failed(struct builder *b, enum stanza_error condition, const struct sm_grave *grave)
 {
-	struct builder *b = start(s, "failed");
-
+	builder_open(b, "failed", NS_SM);
 	if (grave && !grave->mute)
 		attr_number(b, "h", grave->h);
 	builder_leaf(b, stanza_error_text(condition), NS_STANZAS, SPAN_NONE);
-	finish(s, b);
+	builder_close(b);
 }
 
-static bool read_number(struct span text, uint32_t *out)
+void sm_refuse(struct stream *s, enum stanza_error condition, const struct sm_grave *grave)
+{
+	struct builder *b = xml_pool_builder(s->edge->pool);
+
+	builder_reset(b);
+	sm_add_failed(b, condition, grave);
+	if (s->phase == STREAM_SETTLING)
+		sasl2_not_resumed(s, builder_finish(b));
+	else
+		s->ops->element(s, builder_finish(b));
+}
+
+bool sm_read_number(struct span text, uint32_t *out)
 {
 	uint64_t value = 0;
 
@@ -68,11 +81,6 @@ static bool read_number(struct span text, uint32_t *out)
 	}
 	*out = (uint32_t)value;
 	return value <= UINT32_MAX;
-}
-
-bool sm_read_h(const struct stanza *el, uint32_t *h)
-{
-	return read_number(stanza_attr(el, STANZA_TOP, "h"), h);
 }
 
 /* --- from the client --- */
@@ -153,14 +161,12 @@ void sm_deliver(struct stream *s, struct packet *p, uint64_t receipt)
 		sm_ask_soon(s);
 }
 
-void sm_tell_resumed(struct stream *s)
+void sm_add_resumed(const struct sm *m, struct builder *b)
 {
-	struct sm *m = s->sm;
-	struct builder *b = start(s, "resumed");
-
+	builder_open(b, "resumed", NS_SM);
 	attr_number(b, "h", (uint32_t)m->in.handled);
 	builder_attr_text(b, "previd", m->id);
-	finish(s, b);
+	builder_close(b);
 }
 
 static bool is_past(const struct sm *m, uint32_t h)
@@ -208,7 +214,7 @@ static void on_ack(struct stream *s, const struct stanza *el)
 {
 	uint32_t h;
 
-	if (!sm_read_h(el, &h)) {
+	if (!sm_read_number(stanza_attr(el, STANZA_TOP, "h"), &h)) {
 		stream_fail(s, STREAM_ERROR_BAD_FORMAT, NULL);
 		return;
 	}
@@ -236,23 +242,17 @@ static uint32_t window_s(const struct stream *s, struct span wanted)
 		return 0;
 	if (server->desk_on && class == CLASS_SEAT && (uint64_t)conf->desk_hold < most)
 		most = (uint64_t)conf->desk_hold;
-	if (read_number(wanted, &number) && number > 0)
+	if (sm_read_number(wanted, &number) && number > 0)
 		seconds = number;
 	return (uint32_t)(seconds < most ? seconds : most);
 }
 
-static bool is_true(struct span text)
-{
-	return span_is(text, "true") || span_is(text, "1");
-}
-
-static void enable(struct stream *s, const struct stanza *el)
+void sm_enable(struct stream *s, struct builder *b, bool resumable, struct span max)
 {
 	struct sm *m = xcalloc(1, sizeof(*m));
-	uint32_t window = is_true(stanza_attr(el, STANZA_TOP, "resume")) ?
-				  window_s(s, stanza_attr(el, STANZA_TOP, "max")) : 0;
-	struct builder *b = start(s, "enabled");
+	uint32_t window = resumable ? window_s(s, max) : 0;
 
+	builder_open(b, "enabled", NS_SM);
 	s->sm = m;
 	s->intake = &m->in;
 	metric_add(METRIC_sm_sessions, 1);
@@ -264,7 +264,16 @@ static void enable(struct stream *s, const struct stanza *el)
 		builder_attr_text(b, "resume", "true");
 		attr_number(b, "max", window);
 	}
-	finish(s, b);
+	builder_close(b);
+}
+
+static void enable(struct stream *s, const struct stanza *el)
+{
+	struct builder *b = xml_pool_builder(s->edge->pool);
+
+	builder_reset(b);
+	sm_enable(s, b, stanza_is_true(stanza_attr(el, STANZA_TOP, "resume")), stanza_attr(el, STANZA_TOP, "max"));
+	s->ops->element(s, builder_finish(b));
 }
 
 void sm_element(struct stream *s, const struct stanza *el)
@@ -323,6 +332,7 @@ void sm_free(struct sm *m)
 		free(node);
 	}
 	metric_add(METRIC_sm_sessions, -1);
+	sasl2_free(m->welcome);
 	free(m);
 }
 

@@ -35,25 +35,30 @@ struct sm {
 	uint64_t until_ms;  /* asleep: the end; resumed, not greeted yet: it is at the latest then; 0 else */
 	uint32_t window_ms; /* for sleep */
 	bool asking, greeting;
+	struct sasl2 *welcome; /* resumed with a login by SASL2: what its <success/> says beside; until greeted */
 	bool recorded; /* a record of it exists */
 };
 
 /* --- sm.c --- */
 bool sm_possible(const struct stream *s); /* offered on this stream */
+/* Switches it on for a stream just bound, and says so: <enabled/>. max: how long it is wished to wait, as the client wrote it. */
+void sm_enable(struct stream *s, struct builder *b, bool resumable, struct span max);
+/* <failed/>, and <resumed/>. */
+void sm_add_failed(struct builder *b, enum stanza_error condition, const struct sm_grave *grave);
+void sm_add_resumed(const struct sm *m, struct builder *b);
 /* An element of NS_SM from the client of a bound stream. The caller keeps it. */
 void sm_element(struct stream *s, const struct stanza *el);
-/* <failed/> with this condition; grave: h of the session that is gone, or NULL. */
+/* <failed/> with this condition; grave: h of the session that is gone, or NULL. Into <success/> while a login by SASL2 settles. */
 void sm_refuse(struct stream *s, enum stanza_error condition, const struct sm_grave *grave);
 
 void sm_handled(struct stream *s, uint64_t number);
 /* Writes the stanza if somebody is there, and keeps it. Takes *p. */
 void sm_deliver(struct stream *s, struct packet *p, uint64_t receipt);
-bool sm_read_h(const struct stanza *el, uint32_t *h); /* false: none, or no number of 32 bits */
+bool sm_read_number(struct span text, uint32_t *out); /* false: none, or no number of 32 bits */
 bool sm_h_is_possible(const struct sm *m, uint32_t h); /* false: more than was sent */
 void sm_too_high(struct stream *s, const struct sm *m, uint32_t h); /* ends s with that error */
 /* h must be possible; one of the past changes nothing. */
 void sm_acknowledge(struct stream *s, uint32_t h);
-void sm_tell_resumed(struct stream *s);
 void sm_ask_soon(struct stream *s);
 
 uint64_t sm_deadline(const struct sm *m);
@@ -72,8 +77,8 @@ void sm_free(struct sm *m); /* NULL allowed */
 /* The line of s is lost. If its session can be resumed it sleeps from now on, s has none any more, and whatever the
  * caller does to s is no concern of the session. If not, nothing happens. */
 void sm_sleep(struct stream *s, enum close_reason reason);
-/* <resume/> on an authenticated stream without a resource. The caller keeps el. */
-void sm_resume(struct stream *s, const struct stanza *el);
+/* <resume/> on an authenticated stream without a resource; h NULL: it has none that can be read. */
+void sm_resume(struct stream *s, struct span previd, const uint32_t *h);
 void sm_greet(struct stream *s); /* answers it: <resumed/> and all that was not acknowledged */
 void sm_expire(struct stream *s); /* nobody came */
 

@@ -5,6 +5,7 @@
 
 #include "actors/edge/csi.h"
 #include "actors/edge/login.h"
+#include "actors/edge/sasl2.h"
 #include "actors/edge/sm.h"
 #include "runtime/log.h"
 #include "runtime/metric.h"
@@ -116,6 +117,8 @@ void sm_sleep(struct stream *s, enum close_reason reason)
 	m->until_ms = actor_now_ms() + m->window_ms;
 	m->ask_by_ms = 0;
 	m->asking = m->greeting = false;
+	sasl2_free(m->welcome);
+	m->welcome = NULL;
 	metric_add(METRIC_sm_asleep, 1);
 	stream_tell_liveness(&z->s, false);
 	stream_rearm(&z->s);
@@ -175,6 +178,9 @@ static void take(struct stream *s, struct stream *from)
 
 	stream_take_over(s, from);
 	map_put(s->edge->resumable, span_of(s->sm->id), s);
+	sasl2_free(s->sm->welcome); /* of one that was not greeted yet */
+	s->sm->welcome = s->login->two;
+	s->login->two = NULL;
 	if (asleep) {
 		bury(from, CLOSE_REPLACED);
 		stream_tell_liveness(s, true);
@@ -185,14 +191,13 @@ static void take(struct stream *s, struct stream *from)
 	s->login = NULL;
 }
 
-void sm_resume(struct stream *s, const struct stanza *el)
+void sm_resume(struct stream *s, struct span previd, const uint32_t *given)
 {
-	struct span previd = stanza_attr(el, STANZA_TOP, "previd");
 	struct stream *from = find(s, previd);
 	struct sm *m;
-	uint32_t h;
+	uint32_t h = given ? *given : 0;
 
-	if (!from || !sm_read_h(el, &h)) {
+	if (!from || !given) {
 		const struct sm_grave *grave = recall(s->edge, previd, s->login->user);
 
 		metric_inc(METRIC_sm_refused);
@@ -229,6 +234,21 @@ void sm_resume(struct stream *s, const struct stanza *el)
 		stream_rearm(s);
 }
 
+static void tell_resumed(struct stream *s)
+{
+	struct builder *b = xml_pool_builder(s->edge->pool);
+	struct sasl2 *x = s->sm->welcome;
+
+	s->sm->welcome = NULL;
+	if (x) {
+		sasl2_resumed(s, x);
+		return;
+	}
+	builder_reset(b);
+	sm_add_resumed(s->sm, b);
+	s->ops->element(s, builder_finish(b));
+}
+
 void sm_greet(struct stream *s)
 {
 	struct sm *m = s->sm;
@@ -236,7 +256,7 @@ void sm_greet(struct stream *s)
 	m->greeting = false;
 	m->until_ms = 0;
 	metric_inc(METRIC_sm_resumed);
-	sm_tell_resumed(s);
+	tell_resumed(s);
 	sm_void_on_its_way(m);
 	for (const struct pending *node = m->queue.first; node; node = node->next)
 		s->ops->write(s, &node->packet);

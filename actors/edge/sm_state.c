@@ -132,12 +132,13 @@ void sm_state_answer(struct edge *e, struct store_request *r)
 	struct sm_grave grave = { 0 };
 	uint64_t written_s;
 	struct span bare;
-	bool known;
+	bool known, settling = s && s->phase == STREAM_SETTLING;
 
-	if (!s || s->phase != STREAM_UNBOUND)
+	if (!s || (s->phase != STREAM_UNBOUND && !settling))
 		return; /* its client did not wait */
 	known = r->status == STATUS_OK && sm_state_read(buf_span(&r->value), &written_s, &grave.h, &bare) &&
 		span_eq(bare, jid_bare(s->login->user));
 	sm_refuse(s, STANZA_ERROR_ITEM_NOT_FOUND, known ? &grave : NULL);
-	stream_resume(s, STREAM_PAUSE_ANSWER);
+	if (!settling) /* else the login goes on, and answers */
+		stream_resume(s, STREAM_PAUSE_ANSWER);
 }

@@ -26,6 +26,8 @@ struct shard_bind {
 	enum transport transport;
 	bool anonymous, secure;
 	bool confidential;  /* a password may be sent over it */
+	bool carbons;       /* wants them from the start (XEP-0386) */
+	bool known_client;  /* what is behind the last slash of the resource is the client's own: an earlier session of it ends */
 	char address[48];   /* peer, for logs and notices */
 };
 struct shard_inbound { /* a stanza from the client; `from` stamped by the edge with the full JID */

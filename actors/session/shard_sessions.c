@@ -195,6 +195,39 @@ static void begin_account(struct shard *self, struct user *user, uint64_t since)
 
 /* --- as their clients say --- */
 
+/* The client's own part of the resource (struct shard_bind): all, or what is behind the last slash. */
+static struct span client_part(const struct jid *full)
+{
+	struct span text = jid_resource(full);
+
+	for (size_t i = text.n; i > 0; i--)
+		if (text.p[i - 1] == '/')
+			return (struct span){ text.p + i, text.n - i };
+	return text;
+}
+
+/* Another session of the same client; NULL = there is none. */
+static struct session *earlier(struct user *user, const struct jid *full)
+{
+	LIST_EACH(it, &user->sessions) {
+		struct session *s = CONTAINER_OF(it, struct session, link);
+
+		if (!jid_eq(s->full, full) && span_eq(client_part(s->full), client_part(full)))
+			return s;
+	}
+	return NULL;
+}
+
+static void replace_earlier(struct shard *self, struct user *user, const struct jid *full)
+{
+	struct session *s;
+
+	while ((s = earlier(user, full))) {
+		close_replaced(self, s);
+		end_session(self, s, CLOSE_REPLACED);
+	}
+}
+
 void on_shard_bind(struct shard *self, struct shard_bind *m)
 {
 	struct user *user = users_get(&self->users, m->bare);
@@ -215,7 +248,7 @@ void on_shard_bind(struct shard *self, struct shard_bind *m)
 		shard_settle(self, user);
 		return;
 	}
-	if (!old && !make_room(self, user)) {
+	if (!old && !(m->known_client && earlier(user, full)) && !make_room(self, user)) {
 		jid_unref(full);
 		answer_bind(self, m, NULL, STANZA_ERROR_RESOURCE_CONSTRAINT);
 		shard_settle(self, user);
@@ -237,7 +270,10 @@ void on_shard_bind(struct shard *self, struct shard_bind *m)
 		session_free(old);
 	}
 	LOG_DEBUG("session", "%.*s bound from %s", SPAN_FMT(jid_full(full)), m->address);
+	session_set_carbons(s, m->carbons);
 	pipeline_opened(&p);
+	if (m->known_client)
+		replace_earlier(self, user, full);
 	replace_silent(self, user);
 	shard_settle(self, user);
 }

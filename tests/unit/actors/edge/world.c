@@ -22,8 +22,9 @@ static void on_bind(struct world *w, struct shard_bind *m)
 {
 	struct edge_bound *answer;
 
-	buf_addf(&w->log, "BIND %s resource=%s class=%d transport=%d anonymous=%d secure=%d address=%s\n", m->bare->text,
-		 m->resource ? m->resource : "-", m->class, m->transport, m->anonymous, m->secure, m->address);
+	buf_addf(&w->log, "BIND %s resource=%s class=%d transport=%d anonymous=%d secure=%d address=%s%s%s\n", m->bare->text,
+		 m->resource ? m->resource : "-", m->class, m->transport, m->anonymous, m->secure, m->address,
+		 m->carbons ? " carbons" : "", m->known_client ? " known" : "");
 	w->link = m->link;
 	if (w->silent_shard)
 		return;

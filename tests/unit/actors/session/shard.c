@@ -130,6 +130,61 @@ static void a_single_session_of_a_visitor_is_replaced_without_a_word_of_leaving(
 	world_free(w);
 }
 
+/* XEP-0386: the client's own part of the resource is behind the last slash. */
+static void an_earlier_session_of_the_same_client_ends(void **state)
+{
+	static const struct {
+		const char *earlier, *fresh;
+		bool known, ends;
+	} rows[] = {
+		{ "One/0123456789abcdef", "Two/0123456789abcdef", true, true },
+		{ "0123456789abcdef", "Two/0123456789abcdef", true, true },
+		{ "a/b/0123456789abcdef", "0123456789abcdef", true, true },
+		{ "One/0123456789abcdef", "One/0123456789abcdef", true, true }, /* the same address */
+		{ "One/0123456789abcdef", "One/0123456789abcdee", true, false },
+		{ "One/x0123456789abcdef", "0123456789abcdef", true, false },
+		{ "One/0123456789abcdef", "Two/0123456789abcdef", false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct world *w = world_new(NO_DESK "sess-man/limits/sessions-per-account[I]=2\n");
+		unsigned old = client_online(w, "alice@localhost", rows[i].earlier), other, fresh;
+
+		other = rows[i].ends ? client_new(w, "alice@localhost", "other") : old; /* no room, but for the one that ends */
+		w->known = rows[i].known;
+		fresh = client_new(w, "alice@localhost", rows[i].fresh);
+		assert_non_null(w->clients[fresh].full);
+		if ((strstr(client_log(w, old), "CLOSE conflict") != NULL) != rows[i].ends)
+			fail_msg("row %zu", i);
+		client_drop(w, old, CLOSE_ERROR); /* the one that ended ends nothing else */
+		client_send(w, fresh, PING("1"));
+		assert_has(client_log(w, fresh), "type='result' id='1'");
+		assert_lacks(client_log(w, other), "CLOSE");
+		world_free(w);
+	}
+}
+
+static void carbons_from_the_start(void **state)
+{
+	struct world *w = world_new(NO_DESK);
+	unsigned bob = client_online(w, "romeo@localhost", "b"), one, two;
+
+	(void)state;
+	one = client_online(w, "alice@localhost", "one");
+	w->carbons = true;
+	two = client_new(w, "alice@localhost", "two");
+	client_send(w, bob, "<message to='alice@localhost/one' type='chat' id='1'><body>hi</body></message>");
+	assert_has(client_log(w, one), "id='1'");
+	assert_has(client_log(w, two), "<received xmlns='urn:xmpp:carbons:2'>");
+	/* A client that takes the place of another begins as it asks for itself. */
+	w->carbons = false;
+	two = client_new(w, "alice@localhost", "two");
+	client_send(w, bob, "<message to='alice@localhost/one' type='chat' id='2'><body>hi</body></message>");
+	assert_lacks(client_log(w, two), "carbons");
+	world_free(w);
+}
+
 static void stale_handles_are_ignored(void **state)
 {
 	struct world *w = world_new(NO_DESK);
@@ -253,6 +308,8 @@ int main(void)
 		cmocka_unit_test(an_account_has_a_limited_number_of_sessions),
 		cmocka_unit_test(a_visitors_oldest_session_gives_way),
 		cmocka_unit_test(a_single_session_of_a_visitor_is_replaced_without_a_word_of_leaving),
+		cmocka_unit_test(an_earlier_session_of_the_same_client_ends),
+		cmocka_unit_test(carbons_from_the_start),
 		cmocka_unit_test(stale_handles_are_ignored),
 		cmocka_unit_test(nothing_is_written_at_login_and_logout),
 		cmocka_unit_test(sessions_are_counted),

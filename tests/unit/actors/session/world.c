@@ -289,6 +289,8 @@ unsigned client_new(struct world *w, const char *bare, const char *resource)
 	m->since = w->since;
 	m->class = server_class(&w->server, m->bare);
 	m->confidential = !w->unsafe;
+	m->known_client = w->known;
+	m->carbons = w->carbons;
 	(void)snprintf(m->address, sizeof(m->address), "192.0.2.%u", i + 1);
 	actor_send(server_shard(&w->server, m->bare), &m);
 	world_run(w);

@@ -47,6 +47,7 @@ struct world {
 	unsigned stalled_count;
 	uint64_t since;           /* which account the next clients log in to (account_since) */
 	bool unsafe;              /* others can read what the next clients send */
+	bool known, carbons;      /* the next clients name their installation; want carbons (XEP-0386) */
 	struct client clients[WORLD_CLIENTS];
 	unsigned client_count;
 	struct buf desk, pool;
