@@ -2,6 +2,7 @@
  * builder_finish packs them into one block. Nothing else in the program makes XML elements. */
 #include <stdlib.h>
 
+#include "runtime/mem/held.h"
 #include "xmpp/escape.h"
 #include "xmpp/ns.h"
 #include "xmpp/stanza_inner.h"
@@ -491,6 +492,7 @@ struct stanza *builder_try_finish(struct builder *b)
 	s->canon_n = (uint32_t)canon_n;
 	s->extra_n = (uint32_t)extra_n;
 	s->head_n = b->head_n;
+	held_add((int64_t)stanza_bytes(s));
 	memcpy(s->envelope, b->envelope, sizeof(s->envelope));
 	memcpy(s->tape, b->tape, tape_bytes);
 	bytes = (char *)(void *)(s->tape + s->tape_n);

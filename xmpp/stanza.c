@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "runtime/mem/held.h"
 #include "xmpp/escape.h"
 #include "xmpp/ns.h"
 #include "xmpp/stanza_inner.h"
@@ -17,8 +18,10 @@ struct stanza *stanza_ref(struct stanza *s)
 void stanza_unref(struct stanza *s)
 {
 	/* release before, acquire after the last one: whoever frees sees all uses done */
-	if (s && __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) == 0)
+	if (s && __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+		held_add(-(int64_t)stanza_bytes(s));
 		free(s);
+	}
 }
 
 enum stanza_kind stanza_kind(const struct stanza *s)

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 
 #include "actors/edge/bosh_answer.h"
+#include "actors/edge/budget.h"
 #include "actors/edge/negotiation.h"
 #include "actors/edge/throttle.h"
+#include "runtime/mem/held.h"
 #include "runtime/metric.h"
 #include "runtime/outside.h"
 #include "xmpp/ns.h"
@@ -267,6 +269,7 @@ void bosh_session_free(struct bosh_session *b)
 	struct list *lists[] = { &b->held, &b->early };
 	struct pending *node;
 
+	held_add(-HELD_SESSION);
 	stream_leave(&b->s);
 	edge_timer_set(b->s.edge, &b->s.timer, 0);
 	list_remove(&b->answering);
@@ -365,6 +368,11 @@ static bool go_home(struct stream *s)
 	return false;
 }
 
+static uint64_t held(const struct stream *s)
+{
+	return of_stream(s)->queued_bytes;
+}
+
 static uint64_t deadline(const struct stream *s)
 {
 	const struct bosh_session *b = of_stream(s);
@@ -419,6 +427,7 @@ static const struct stream_ops ops = {
 	.restart = restart,
 	.go_home = go_home,
 	.handled = on_handled,
+	.held = held,
 	.deadline = deadline,
 	.due = due,
 };
@@ -479,12 +488,15 @@ struct bosh_session *bosh_session_new(struct edge *e, struct exchange *x, const 
 	const struct address *peer = conn_peer(x->conn->c.conn);
 	struct bosh_session *b;
 
+	if (!budget_admits(e))
+		return NULL;
 	if (!throttle_take(e->shared->throttle, THROTTLE_BOSH, peer)) {
 		metric_limit(METRIC_limit_bosh_sessions);
 		return NULL;
 	}
 	metric_inc(METRIC_bosh_sessions);
 	b = xcalloc(1, sizeof(*b));
+	held_add(HELD_SESSION);
 	stream_init(&b->s, &ops, e, NULL, x->conn->c.listener, peer);
 	b->s.secure = x->secure;
 	list_init(&b->answering);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include <stdlib.h>
 
+#include "actors/edge/budget.h"
 #include "actors/edge/edge_inner.h"
 #include "actors/edge/http_conn.h"
 #include "actors/edge/tcp.h"
@@ -16,7 +17,7 @@ static void refuse(int fd, const struct address *peer)
 
 	metric_inc(METRIC_connections_refused);
 	address_text(peer, text);
-	LOG_DEBUG("edge", "connection refused, its address has too many: %s", text);
+	LOG_DEBUG("edge", "connection refused by a limit: %s", text);
 	if (fd >= 0)
 		close(fd);
 }
@@ -25,7 +26,7 @@ static bool admit(struct edge *e, const struct address *peer)
 {
 	struct throttle *t = e->shared->throttle;
 
-	if (e->stopping)
+	if (e->stopping || !budget_admits(e))
 		return false;
 	if (!throttle_connection(t, peer, actor_now_ms())) {
 		metric_limit(METRIC_limit_connection_rate);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "actors/edge/bosh_session.h"
+#include "actors/edge/budget.h"
 #include "actors/edge/login.h"
 #include "actors/edge/negotiation.h"
 #include "actors/edge/register.h"
@@ -237,6 +238,7 @@ static void on_turn_end(void *state)
 {
 	struct edge *e = state;
 
+	budget_turn_end(e);
 	bosh_turn_end(e);
 	sm_turn_end(e);
 	send_leaving(e);

@@ -20,6 +20,7 @@ struct edge_shared {
 	struct regime regimes[REGIMES];
 	struct http_limits http;
 	struct conn_limits http_conn, http_newcomer;
+	uint64_t budget; /* bytes that may be held for clients (budget.h) */
 	char *extra_headers; /* lines of conf->bosh_headers_file; NULL = built-in CORS */
 	struct address_block *metrics_allow;
 	size_t metrics_allow_count;
@@ -57,6 +58,8 @@ struct edge {
 	struct edge_listener *listeners;
 	size_t listener_count;
 	struct wheel *wheel;
+	uint64_t shed_again_ms; /* budget.h */
+	unsigned turns;
 	uint64_t tick_ms; /* a tick is on its way for this time */
 	struct edge_slot *slots; /* streams by link */
 	uint32_t slot_count, slot_free;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "actors/edge/budget.h"
 #include "actors/edge/edge_inner.h"
 #include "actors/edge/pages.h"
 #include "actors/edge/throttle.h"
@@ -85,6 +86,7 @@ static struct edge_shared *load(const struct config *conf)
 	s->register_black = load_blocks(&conf->register_blacklist, &s->register_black_count);
 	s->pages = pages_load(conf->pages ? conf->pages_dir : NULL);
 	s->throttle = throttle_new(conf);
+	s->budget = budget_bytes(conf);
 	return s;
 }
 

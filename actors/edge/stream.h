@@ -53,6 +53,7 @@ struct stream_ops {
 	/* Writes go_ahead; from then on both directions are compressed, and the next input is a new stream. False: it cannot, and
 	 * go_ahead is still the caller's. NULL: not on this transport. */
 	bool (*compress)(struct stream *s, struct stanza *go_ahead);
+	uint64_t (*held)(const struct stream *s); /* bytes that wait for the client; NULL: what conn has not sent */
 	uint64_t (*deadline)(const struct stream *s); /* of the transport's own, 0 = none */
 	void (*due)(struct stream *s, uint64_t now_ms);
 };

@@ -6,6 +6,7 @@
 
 #include "runtime/actor/engine.h"
 #include "runtime/io/conn_inner.h"
+#include "runtime/mem/held.h"
 
 #define READ_TURN_BYTES 262144u /* then others have their turn */
 
@@ -17,6 +18,7 @@ void conn_init(struct conn *c, const struct conn_carrier *carrier, const struct 
 	*c = (struct conn){ .carrier = carrier, .events = events, .ctx = ctx, .owner = actor_self(), .limits = limits,
 			    .peer = *peer, .attached = true };
 	ASSERT(c->owner != ACTOR_NONE);
+	held_add(HELD_CONNECTION);
 	list_init(&c->link);
 	wheel_node_init(&c->deadline);
 	conn_worker_join(c);
@@ -40,6 +42,7 @@ void conn_destroy(struct conn *c)
 	cut(c);
 	if (c->attached)
 		conn_worker_part(c);
+	held_add(-HELD_CONNECTION);
 	conn_tls_free(c->tls);
 	buf_fini(&c->out);
 	buf_fini(&c->kept);
@@ -389,6 +392,12 @@ void conn_close(struct conn *c)
 	conn_worker_set_deadline(c, c->limits->linger_ms);
 	c->carrier->watch(c);
 	conn_worker_todo(c);
+}
+
+void conn_cut(struct conn *c)
+{
+	if (conn_is_live(c))
+		end_later(c, CONN_END_STALLED);
 }
 
 /* --- TLS --- */

@@ -85,6 +85,8 @@ void conn_pause(struct conn *c);
 void conn_resume(struct conn *c);
 /* Flushes, shuts down (close_notify, FIN), lingers briefly, then on_end(CONN_END_CLOSED). Input is no longer shown. */
 void conn_close(struct conn *c);
+/* Ends with this turn (CONN_END_STALLED), whatever waits: nobody can wait for the peer to take it. */
+void conn_cut(struct conn *c);
 const struct address *conn_peer(const struct conn *c);
 
 /* Moving to another worker: detach on the old one (no callbacks any more), hand the pointer over in a message, attach

@@ -8,6 +8,7 @@
 
 #include "runtime/io/conn_inner.h"
 #include "runtime/io/tls_inner.h"
+#include "runtime/mem/held.h"
 #include "runtime/outside.h"
 
 #define RECORD_BYTES 16384
@@ -98,6 +99,7 @@ struct conn_tls *conn_tls_new(struct conn *c, struct tls_store *store, const cha
 	struct conn_tls *t = xcalloc(1, sizeof(*t));
 	BIO *bio;
 
+	held_add(HELD_TLS);
 	pthread_once(&bio_once, make_bio_method);
 	t->ssl = tls_server(store, host, alpn, &t->held);
 	bio = BIO_new(bio_method);
@@ -119,6 +121,7 @@ void conn_tls_free(struct conn_tls *t)
 {
 	if (!t)
 		return;
+	held_add(-HELD_TLS);
 	SSL_free(t->ssl);
 	tls_unhold(t->held);
 	buf_fini(&t->raw);

@@ -5,10 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "runtime/mem/held.h"
+
 #define FIRST_SIZE 256u
 
 void buf_fini(struct buf *b)
 {
+	if (b->base)
+		held_add(-(int64_t)b->size);
 	free(b->base);
 	*b = BUF_INIT;
 }
@@ -43,6 +47,7 @@ static char *try_grow(struct buf *b, size_t bytes)
 			return NULL;
 		if (used)
 			memcpy(fresh, b->base + b->start, used);
+		held_add((int64_t)size - (b->base ? (int64_t)b->size : 0));
 		free(b->base);
 		b->base = fresh;
 		b->size = (uint32_t)size;
@@ -86,6 +91,7 @@ void buf_trim(struct buf *b)
 	}
 	fresh = xmalloc(used);
 	memcpy(fresh, b->base + b->start, used);
+	held_add((int64_t)used - (int64_t)b->size);
 	free(b->base);
 	*b = (struct buf){ .base = fresh, .end = used, .size = used };
 }
@@ -125,6 +131,7 @@ char *buf_take_text(struct buf *b)
 	*buf_reserve(b, 1) = '\0';
 	if (b->start)
 		memmove(b->base, b->base + b->start, buf_len(b) + 1);
+	held_add(-(int64_t)b->size);
 	text = b->base;
 	*b = BUF_INIT;
 	return text;
