@@ -156,6 +156,32 @@ void left_load(struct desk *self, struct span domain)
 	read_from(self, domain, 0, 0);
 }
 
+static bool is_same(const struct stanza *a, const struct stanza *b)
+{
+	struct buf x = BUF_INIT, y = BUF_INIT;
+	bool same;
+
+	stanza_save(&x, a, SPAN_NONE, SPAN_NONE);
+	stanza_save(&y, b, SPAN_NONE, SPAN_NONE);
+	same = span_eq(buf_span(&x), buf_span(&y));
+	buf_fini(&x);
+	buf_fini(&y);
+	return same;
+}
+
+/* A word may have two rows: the deletion of its first and the writing of its second failed, and the server died before either was
+ * tried again. A disk whose sync failed may have the second all the same. No two words of a desk have the same time. */
+static bool has_row_already(const struct conversation *c, const struct stanza *s, uint64_t time_us)
+{
+	LIST_EACH(it, &c->words) {
+		const struct word *w = CONTAINER_OF(it, struct word, link);
+
+		if (w->row && w->time_us == time_us && is_same(w->stanza, s))
+			return true;
+	}
+	return false;
+}
+
 static void load_row(struct desk *self, struct xml_pool *pool, const struct store_row *row)
 {
 	static const struct xml_limits no_limits; /* they held when the message came in */
@@ -180,6 +206,10 @@ static void load_row(struct desk *self, struct xml_pool *pool, const struct stor
 	if (!desk_find(self, visitor))
 		visitor_open_absent(self, visitor)->told = true;
 	c = desk_find(self, visitor);
+	if (has_row_already(c, s, row->time_us)) {
+		left_forget(self, c, row->seq);
+		goto done;
+	}
 	list_init(&dropped);
 	w = conversation_add_word(c, s, from && jid_eq_bare(from, visitor) ? from : visitor, ++self->numbers, row->time_us,
 				  UINT32_MAX, &dropped);
@@ -188,6 +218,7 @@ static void load_row(struct desk *self, struct xml_pool *pool, const struct stor
 	c->reason = REASON_LEFT_MESSAGE;
 	owner_seek(self, c);
 	desk_schedule(self, c);
+done:
 	stanza_unref(s);
 	jid_unref(from);
 	jid_unref(visitor);

@@ -29,6 +29,7 @@ struct desk {
 	struct builder *builder;
 	struct stanza *available, *unavailable; /* presence, shared by all */
 	uint64_t numbers; /* serials, word numbers */
+	uint64_t last_word_us; /* when the last word was said */
 	size_t restored;    /* conversations of the former run that wait for their seats */
 	uint64_t first_row; /* of those written since the start; 0 = none yet */
 };

@@ -9,6 +9,20 @@ static void again_with(const char *lines)
 	world_begin(lines, 2, store_now);
 }
 
+struct keeper_row {
+	struct buf value;
+	uint64_t time_us;
+};
+
+static bool copy_row(void *ctx, const struct store_log_row *row)
+{
+	struct keeper_row *copy = ctx;
+
+	buf_add_span(&copy->value, row->value);
+	copy->time_us = row->time_us;
+	return true;
+}
+
 static void a_message_with_nobody_there_is_kept_and_told_once(void **state)
 {
 	(void)state;
@@ -70,6 +84,31 @@ static void they_survive_a_restart(void **state)
 	again_with(NULL);
 	comes("bob@a.test/pc");
 	assert_true(got("bob@a.test", ""));
+}
+
+/* As a crash leaves it that comes between a failed deletion and its next try, when the word was kept again for another owner. What was said
+ * twice stays two messages. */
+static void a_word_with_two_rows_is_given_once(void **state)
+{
+	struct keeper_row copy = { .value = BUF_INIT };
+	uint64_t seq;
+
+	(void)state;
+	says("v1@a.test/tab", "alice@a.test", "1");
+	says("v1@a.test/tab", "alice@a.test", "1");
+	run(10);
+	world_end();
+	assert_int_equal(store_log_read(keeper, STORE_DESK_LEFT, SPAN_LIT("a.test"), SPAN_NONE, 0, 1, copy_row, &copy), STATUS_OK);
+	assert_int_equal(store_log_append(keeper, STORE_DESK_LEFT, SPAN_LIT("a.test"), SPAN_LIT("v1@a.test"), copy.time_us,
+					  buf_span(&copy.value), 0, 0, &seq), STATUS_OK);
+	buf_fini(&copy.value);
+	assert_int_equal(rows(store_now, "a.test"), 3);
+	world_begin(NULL, 2, store_now);
+	comes("bob@a.test/pc");
+	assert_true(got_from("bob@a.test", "v1@a.test", "1 1"));
+	assert_int_equal(rows(store_now, "a.test"), 2);
+	acknowledges("bob@a.test");
+	assert_int_equal(rows(store_now, "a.test"), 0);
 }
 
 static void a_word_its_owner_has_not_acknowledged_is_on_disk_before_the_visitor_hears(void **state)
@@ -430,6 +469,7 @@ int main(void)
 		T(a_message_with_nobody_there_is_kept_and_told_once),
 		T(the_first_seat_gets_them_in_order_and_the_rows_go),
 		T(they_survive_a_restart),
+		T(a_word_with_two_rows_is_given_once),
 		T(a_word_its_owner_has_not_acknowledged_is_on_disk_before_the_visitor_hears),
 		T(a_word_acknowledged_in_time_costs_no_row),
 		T(words_on_their_way_survive_a_crash),
