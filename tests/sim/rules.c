@@ -257,6 +257,17 @@ static bool first_receipts_in_order(struct view *v)
 
 /* --- I5 --- */
 
+/* The last that happened to the receiver's line before this receipt was its end. */
+static bool line_was_over(const struct view *v, size_t received)
+{
+	uint32_t who = entry(v, received)->who;
+
+	for (size_t i = received - 1; i-- > 0;)
+		if (v->h->entries[i].who == who && LINE_KINDS & 1u << v->h->entries[i].kind)
+			return v->h->entries[i].kind == HISTORY_CLOSE || v->h->entries[i].kind == HISTORY_LOST;
+	return false;
+}
+
 static bool bounced_or_delivered(struct view *v)
 {
 	for (uint32_t m = 0; m < v->h->message_count; m++) {
@@ -265,8 +276,10 @@ static bool bounced_or_delivered(struct view *v)
 
 		if (!l->received || !l->bounced || l->resends)
 			continue;
-		/* A receiver whose line broke before it could say that it had it. */
-		if (!crash_between(v, l->sent, last) && !between(v, l->sent, v->h->count, entry(v, l->received)->who, LINE_KINDS))
+		/* A receiver whose line broke before it could say that it had it; or that had ended its stream, and got it on
+		 * the way out. */
+		if (!line_was_over(v, l->received) &&
+		    !crash_between(v, l->sent, last) && !between(v, l->sent, v->h->count, entry(v, l->received)->who, LINE_KINDS))
 			return broken(v, "I5 bounce or deliver", "both received and returned", m, NULL);
 	}
 	return true;

@@ -222,6 +222,18 @@ static void on_failure(void *ctx UNUSED, uint64_t failing, void *owned UNUSED)
 		sim_after(sim_draw(5 * SIM_S), on_failure, NULL, 0);
 }
 
+/* From now on no commit succeeds, and then the server dies: what failed last may be on the disk after all. */
+static void on_last_failure(void *ctx UNUSED, uint64_t failing, void *owned UNUSED)
+{
+	sim_store_fail(failing ? 1000 : 0);
+	if (failing) {
+		sim_after(sim_draw(5 * SIM_S), on_last_failure, NULL, 0);
+		return;
+	}
+	server_start_again_after(50 * SIM_MS + sim_draw(3 * SIM_S));
+	server_must_die();
+}
+
 static void on_crash(void *ctx UNUSED, uint64_t arg UNUSED, void *owned UNUSED)
 {
 	server_start_again_after(50 * SIM_MS + sim_draw(3 * SIM_S));
@@ -381,7 +393,7 @@ static void begin(const struct scenario *row, const struct play_options *o)
 	add_clients(HISTORY_ROBOT, false, 1, row->robots);
 	make_accounts();
 	settings = draw_settings();
-	if (row->stalls || row->crashes || sim_chance(500))
+	if (row->stalls || row->crashes || row->last_failures || sim_chance(500))
 		sim_store_slow(one_of(500, 5 * SIM_MS, 40 * SIM_MS));
 	server_begin(settings, (unsigned)sim_between(1, 3));
 	server_on_change(server_changed);
@@ -405,6 +417,7 @@ static void get_busy(void)
 	plan(on_storm, row->storms, 0);
 	plan(on_stall, row->stalls, 0);
 	plan(on_failure, row->failures, 1);
+	plan(on_last_failure, row->last_failures, 1);
 	plan(on_crash, row->crashes, 0);
 	sim_run_until(2 * SIM_S + (uint64_t)row->seconds * SIM_S);
 }
@@ -451,7 +464,7 @@ static void come_to_rest(void)
 
 static struct play_result judge(const struct play_options *o, FILE *report)
 {
-	const struct rules_options rules = { .durability = o->durability, .store_refuses = play.row->failures > 0,
+	const struct rules_options rules = { .durability = o->durability, .store_refuses = play.row->failures + play.row->last_failures > 0,
 					     .settle_us = SETTLE_US };
 	struct rules_violation violation;
 	struct play_result r = { .hash = sim_hash(), .messages = history.message_count, .crashes = play.crashes,

@@ -18,6 +18,7 @@ struct scenario {
 	unsigned storms;  /* all lines break at once */
 	unsigned stalls;  /* the store hangs */
 	unsigned failures; /* the store refuses commits for a while */
+	unsigned last_failures; /* the same, without exception, until the server dies */
 	unsigned crashes; /* the server dies; every other time in the middle of a write */
 	unsigned stumbles; /* sessions whose line breaks right after they began or were resumed, in a thousand */
 	unsigned plain;   /* clients without stream management, in a thousand; their lines are never cut */

@@ -18,6 +18,17 @@ static struct {
 	void (*happened)(bool up);
 } here;
 
+static void on_start_again(void *ctx UNUSED, uint64_t arg UNUSED, void *owned UNUSED);
+
+/* A server whose store does not take what it wants to write at the start says so and ends; it is started again. */
+static void give_up_start(void)
+{
+	engine_stop();
+	topology_lower(&here.server);
+	sim_store_crash();
+	sim_after(SIM_S, on_start_again, NULL, 0);
+}
+
 static void start(void)
 {
 	char *error;
@@ -28,8 +39,13 @@ static void start(void)
 					      .elapsed_us = sim_now() });
 	here.epoch_us = outside_mono_us() - sim_now();
 	error = topology_raise(here.conf, NULL, &here.server);
-	if (error)
+	if (error && !sim_store_is_failing())
 		BUG(error);
+	if (error) {
+		free(error);
+		give_up_start();
+		return;
+	}
 	here.up = true;
 	if (here.happened)
 		here.happened(true);

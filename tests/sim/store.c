@@ -28,6 +28,8 @@ static struct {
 	uint64_t numbers, seqs;
 	struct undo *undo; /* of all that is not durable; from `transaction` on that of the open transaction */
 	size_t undo_count, undo_room, transaction;
+	struct undo *ghost; /* of the last transaction whose commit failed, as long as nothing was written over it */
+	size_t ghost_count;
 	bool open, dead, unreadable;
 	unsigned fail_permille, die_in;
 	bool die_after_commit, die_soon;
@@ -77,6 +79,53 @@ static void take_back(size_t to)
 	}
 }
 
+/* --- a commit that failed when its pages were on their way --- */
+
+static void forget_ghost(void)
+{
+	for (size_t i = 0; i < disk.ghost_count; i++)
+		if (disk.ghost[i].was_added)
+			free_row(disk.ghost[i].row);
+	free(disk.ghost);
+	disk.ghost = NULL;
+	disk.ghost_count = 0;
+}
+
+/* Takes the transaction back, as take_back does, but remembers it: its rows are owned by the ghost, those it removed are not. */
+static void make_ghost(void)
+{
+	size_t count = disk.undo_count - disk.transaction;
+
+	forget_ghost();
+	disk.ghost = xcalloc(count + 1, sizeof(*disk.ghost));
+	disk.ghost_count = count;
+	memcpy(disk.ghost, &disk.undo[disk.transaction], count * sizeof(*disk.ghost));
+	while (disk.undo_count > disk.transaction) {
+		struct undo *u = &disk.undo[--disk.undo_count];
+
+		if (u->was_added)
+			list_remove(&u->row->link);
+		else
+			link_row(u->row);
+	}
+}
+
+/* The crash finds it on the disk, whole: all that it did is done. */
+static void revive_ghost(void)
+{
+	for (size_t i = 0; i < disk.ghost_count; i++) {
+		struct undo *g = &disk.ghost[i];
+
+		if (g->was_added)
+			link_row(g->row);
+		else
+			list_remove(&g->row->link);
+		note_undo(g->row, g->was_added);
+	}
+	disk.ghost_count = 0; /* what is left belongs to the undo list, and is made durable with it */
+	forget_ghost();
+}
+
 /* All changes so far are on the disk. */
 static void make_durable(void)
 {
@@ -102,6 +151,7 @@ static void committed(void)
 {
 	if (disk.dead)
 		return;
+	forget_ghost();
 	if (disk.mutant == STORE_LIES && sim_now() - disk.synced_us < SIM_S)
 		disk.transaction = disk.undo_count;
 	else
@@ -196,13 +246,24 @@ static void disk_rollback(void *db)
 	disk.open = false;
 }
 
-static enum status disk_commit(void *db)
+/* The disk is full before the commit is written; or its sync fails, and nobody knows what of it there is. */
+static enum status fail_commit(void)
+{
+	bool is_full = sim_chance(500);
+
+	if (is_full)
+		disk_rollback(&disk);
+	else
+		make_ghost();
+	disk.open = false;
+	return is_full ? STATUS_FULL : STATUS_IO;
+}
+
+static enum status disk_commit(void *db UNUSED)
 {
 	ASSERT(disk.open);
-	if (sim_chance(disk.fail_permille) && !disk.dead) {
-		disk_rollback(db);
-		return STATUS_FULL;
-	}
+	if (sim_chance(disk.fail_permille) && !disk.dead)
+		return fail_commit();
 	disk.open = false;
 	committed();
 	if (disk.die_soon) {
@@ -390,6 +451,7 @@ void sim_store_end(void)
 	struct list *link;
 
 	disk.tell = NULL;
+	forget_ghost();
 	take_back(0);
 	while ((link = list_pop_front(&disk.rows)))
 		free_row(CONTAINER_OF(link, struct row, link));
@@ -407,6 +469,11 @@ void sim_store_sync(void)
 void sim_store_fail(unsigned permille)
 {
 	disk.fail_permille = permille;
+}
+
+bool sim_store_is_failing(void)
+{
+	return disk.fail_permille > 0;
 }
 
 void sim_store_unreadable(bool on)
@@ -427,7 +494,15 @@ void sim_store_die_at_write(unsigned n, bool after_commit)
 
 void sim_store_crash(void)
 {
+	bool may_revive = disk.mutant != STORE_LIES; /* which forgets rows that a ghost may speak of */
+
 	take_back(0);
+	if (may_revive && disk.ghost_count > 0 && sim_chance(500)) {
+		revive_ghost();
+		make_durable();
+		tell_rows();
+	}
+	forget_ghost();
 	disk.open = disk.dead = disk.die_soon = false;
 	disk.die_in = 0;
 	disk.transaction = 0;

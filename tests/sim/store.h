@@ -1,7 +1,8 @@
 #pragma once
 /* A virtual disk under storage/store.h, scheme "sim": one store for the whole run, whose handles come and go with the server.
  * It keeps the contract: what a commit has returned for outlives a crash, what was not committed does not. It can fail,
- * be slow, and die in the middle of a transaction. Mutants of it break the contract; the verifier must notice. */
+ * be slow, and die in the middle of a transaction. Of a commit whose sync failed nothing is seen afterwards, as in a write-ahead log; but
+ * when the next thing is a crash, and nothing was committed over it, the seed decides whether all of it is there again. Mutants of it break the contract; the verifier must notice. */
 #include "storage/store.h"
 
 enum store_mutant {
@@ -15,7 +16,8 @@ void sim_store_end(void);
 
 void sim_store_sync(void); /* all there is now is durable */
 /* What the disk does from now on. */
-void sim_store_fail(unsigned permille); /* of commits: refused with STATUS_FULL, nothing of it has happened */
+void sim_store_fail(unsigned permille); /* of commits: STATUS_FULL: nothing of it has happened; STATUS_IO: see above */
+bool sim_store_is_failing(void);
 void sim_store_unreadable(bool on); /* what the desk keeps cannot be read: STATUS_IO */
 void sim_store_slow(uint64_t most_us);  /* a commit takes up to this */
 /* The server dies at the n-th write from now: in the middle of its transaction, or right after its commit. */

@@ -61,18 +61,63 @@ static void a_crash_leaves_what_was_committed_and_nothing_else(void **state)
 	assert_false(has(s, "open"));
 }
 
-static void a_refused_commit_has_not_happened(void **state)
+/* From `old` alone to `new` alone, which is not to be. */
+static enum status refused(struct store *s)
 {
-	struct store *s = *state;
+	enum status st;
 
 	put(s, "old");
 	sim_store_fail(1000);
 	assert_int_equal(store_begin(s), STATUS_OK);
 	put(s, "new");
 	assert_int_equal(store_delete(s, STORE_ACCOUNT, SPAN_LIT("old")), STATUS_OK);
-	assert_int_equal(store_commit(s), STATUS_FULL);
+	st = store_commit(s);
+	sim_store_fail(0);
+	assert_true(st == STATUS_FULL || st == STATUS_IO);
 	assert_true(has(s, "old"));
 	assert_false(has(s, "new"));
+	return st;
+}
+
+static void a_refused_commit_has_not_happened(void **state)
+{
+	(void)refused(*state);
+}
+
+static void after_a_failed_sync_a_crash_finds_all_of_it_or_nothing(void **state)
+{
+	struct store *s = *state;
+	unsigned seen[2] = { 0, 0 }, full = 0;
+
+	for (int i = 0; i < 64; i++) {
+		enum status st = refused(s);
+		bool there;
+
+		sim_store_crash();
+		there = has(s, "new");
+		assert_int_equal(has(s, "old"), !there);
+		seen[there] += st == STATUS_IO;
+		full += st == STATUS_FULL;
+		assert_false(there && st == STATUS_FULL);
+		if (there)
+			assert_int_equal(store_delete(s, STORE_ACCOUNT, SPAN_LIT("new")), STATUS_OK);
+		sim_store_crash();
+		assert_false(has(s, "new")); /* once is all */
+	}
+	assert_true(seen[false] > 0 && seen[true] > 0 && full > 0);
+}
+
+static void what_was_committed_over_it_ends_it(void **state)
+{
+	struct store *s = *state;
+
+	for (int i = 0; i < 64; i++) {
+		(void)refused(s);
+		put(s, "next");
+		sim_store_crash();
+		assert_true(has(s, "old"));
+		assert_false(has(s, "new"));
+	}
 }
 
 static void death_comes_in_the_middle_or_right_after_the_commit(void **state)
@@ -113,6 +158,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_crash_leaves_what_was_committed_and_nothing_else),
 		T(a_refused_commit_has_not_happened),
+		T(after_a_failed_sync_a_crash_finds_all_of_it_or_nothing),
+		T(what_was_committed_over_it_ends_it),
 		T(death_comes_in_the_middle_or_right_after_the_commit),
 		T(a_liar_forgets),
 	};
