@@ -14,7 +14,7 @@ async function come(service, username, resource) {
   one.timeout = 20000;
   one.on('error', (error) => { if (error.code !== 'ECONNRESET') { console.error(username, error.stack); process.exit(1); } });
   one.on('stanza', (stanza) => { if (!stanza.is('iq') || stanza.attrs.type === 'set') inbox.put(stanza.toString()); });
-  const enabled = new Promise((done) => one.on('element', (e) => e.is('enabled', 'urn:xmpp:sm:3') && setImmediate(done)));
+  const enabled = new Promise((done) => one.on('element', (e) => e.is('success', 'urn:xmpp:sasl:2') && setImmediate(done)));
   const address = await one.start();
   await enabled;
   await one.send(xml('presence'));

@@ -27,8 +27,8 @@ async function come(service, username) {
     while (!inbox.length) await new Promise((wake) => waiting.push(wake));
     return inbox.shift();
   };
-  // @xmpp/client counts from a moment after <enabled/>, and leaves out answers of its iq caller: none come before the cuts.
-  const enabled = new Promise((done) => one.on('element', (e) => e.is('enabled', 'urn:xmpp:sm:3') && setImmediate(done)));
+  // @xmpp/client counts from a moment after <enabled/>, which is in <success/>, and leaves out answers of its iq caller: none come before the cuts.
+  const enabled = new Promise((done) => one.on('element', (e) => e.is('success', 'urn:xmpp:sasl:2') && setImmediate(done)));
   one.address = await one.start();
   await enabled;
   await one.send(xml('presence'));

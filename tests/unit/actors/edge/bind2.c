@@ -233,7 +233,7 @@ static void bosh_has_no_stream_management(void **state)
 	(void)state;
 	http_post(c, "<body xmlns='http://jabber.org/protocol/httpbind' rid='1' to='localhost' wait='60' hold='1' ver='1.6'/>", NULL);
 	snprintf(sid, sizeof(sid), "%s", between(client_read(c), "sid='", "'"));
-	assert_has(c->shown, "<inline><feature var='urn:xmpp:carbons:2'/><feature var='urn:xmpp:csi:0'/></inline></bind></inline>");
+	assert_has(c->shown, "<inline><feature var='urn:xmpp:carbons:2'/><feature var='urn:xmpp:csi:0'/></inline></bind>");
 	snprintf(body, sizeof(body), "<body xmlns='http://jabber.org/protocol/httpbind' rid='2' sid='%s'>%s</body>", sid,
 		 LOGIN("<resume xmlns='" SM "' previd='x' h='0'/>" BIND(MANAGE CARBONS)));
 	http_post(c, body, NULL);
