@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "actors/server.h"
+#include "actors/token.h"
 #include "runtime/outside.h"
 #include "xmpp/sasl/credential.h"
 
@@ -62,7 +63,7 @@ static bool make_keys(struct span password, uint32_t iterations, struct buf *key
 	return true;
 }
 
-/* A disabled account stays disabled under its new password, and the same account. In a transaction. */
+/* A disabled account stays disabled under its new password, and the same account; its login tokens end. In a transaction. */
 static enum status put(struct store *s, const struct jid *user, const struct buf *keys)
 {
 	struct buf text = BUF_INIT;
@@ -76,6 +77,8 @@ static enum status put(struct store *s, const struct jid *user, const struct buf
 	buf_add_span(&text, buf_span(keys));
 	if (facts.since)
 		buf_addf(&text, SINCE "%" PRIu64, facts.since);
+	if (st == STATUS_OK)
+		st = token_revoke(s, user);
 	if (st == STATUS_OK)
 		st = store_put(s, STORE_ACCOUNT, jid_bare(user), buf_span(&text));
 	buf_wipe(&text);
@@ -292,7 +295,9 @@ static enum status put_disabled(struct store *s, const struct jid *user, bool di
 		else
 			buf_consume(&saved, sizeof(ACCOUNT_DISABLED) - 1);
 		buf_add_span(&fresh, buf_span(&saved));
-		st = store_put(s, STORE_ACCOUNT, jid_bare(user), buf_span(&fresh));
+		st = token_revoke(s, user);
+		if (st == STATUS_OK)
+			st = store_put(s, STORE_ACCOUNT, jid_bare(user), buf_span(&fresh));
 	}
 	buf_wipe(&saved);
 	buf_wipe(&fresh);

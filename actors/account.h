@@ -8,7 +8,7 @@
  * the server up or down. Prints its errors; returns the exit code: 0, 1 (refused, says why), 2 (misuse). */
 int account_command(const struct config *conf, int argc, char **argv);
 
-/* Sets the keys of an account for a password, creating it. INVALID: the password may not be used (SASLprep, length). */
+/* Sets the keys of an account for a password, creating it; its login tokens end. INVALID: the password may not be used (SASLprep, length). */
 enum status account_set(struct store *s, const struct jid *user, struct span password, uint32_t iterations) MUST_CHECK;
 
 /* What its owner does (XEP-0077), each in one transaction. EXISTS: the name is taken. LIMIT: the domain has max_users
@@ -39,7 +39,8 @@ enum account_refusal account_may_add(struct store *s, const struct config *conf,
 enum account_refusal account_add(struct store *s, const struct config *conf, const struct jid *user, struct span password) MUST_CHECK;
 /* Sets another password. A disabled account stays disabled. */
 enum account_refusal account_change(struct store *s, const struct config *conf, const struct jid *user, struct span password) MUST_CHECK;
-/* A disabled account keeps all it has; nobody logs in as it by password, certificate or cookie. UNKNOWN: there is none. */
+/* A disabled account keeps all it has but its login tokens; nobody logs in as it by password, certificate or cookie. UNKNOWN: there
+ * is none. */
 enum account_refusal account_disable(struct store *s, const struct jid *user, bool disabled) MUST_CHECK;
 /* The removal (its row in STORE_REMOVED) behind which an account was made, as its record says: who logged in with another one is
  * not this account. 0 = none of the last hour when it was made. */

@@ -108,11 +108,53 @@ static void forget_password(char **password)
 	*password = NULL;
 }
 
+/* --- tokens --- */
+
+static enum auth_verdict token_verdict(enum token_verdict v)
+{
+	return v == TOKEN_OK ? AUTH_OK : v == TOKEN_REFUSED ? AUTH_REFUSED : AUTH_UNAVAILABLE;
+}
+
+/* A disabled account has no row to derive a token from, as one that does not exist. */
+static enum auth_verdict look_at_token(struct auth_actor *self, struct auth_request *r)
+{
+	const struct config *conf = self->server->conf;
+	struct token_rules rules = { self->server->secret, outside_wall_us() / 1000000, (uint64_t)conf->token_lifetime,
+				     (uint64_t)conf->token_clients };
+	struct buf saved = BUF_INIT;
+	enum status st = open_reader(self) ? store_get(self->store, STORE_ACCOUNT, jid_bare(r->user), &saved) : STATUS_UNAVAILABLE;
+	bool there = st == STATUS_OK && !account_is_disabled(buf_span(&saved));
+	struct span account = there ? buf_span(&saved) : SPAN_NONE;
+	enum token_verdict v = TOKEN_STORE;
+
+	r->since = there ? account_since(account) : 0;
+	if (st == STATUS_OK || st == STATUS_NOT_FOUND)
+		v = r->op == AUTH_OP_TOKEN ? token_use(self->store, self->uri, &rules, r->user, account, r->token)
+					   : token_issue(self->store, self->uri, &rules, r->user, account, r->token);
+	buf_wipe(&saved);
+	if (v == TOKEN_STORE) {
+		store_close(self->store);
+		self->store = NULL;
+	}
+	return token_verdict(v);
+}
+
+static void on_token(struct auth_actor *self, struct auth_request *r)
+{
+	r->verdict = waited_too_long(self, r) ? AUTH_UNAVAILABLE : look_at_token(self, r);
+	actor_reply_as(&r->m, r->reply);
+}
+
 static void on_auth_request(struct auth_actor *self, struct auth_request *r)
 {
 	bool disabled = false;
-	enum status st = waited_too_long(self, r) ? STATUS_UNAVAILABLE : load(self, r, &disabled);
+	enum status st;
 
+	if (r->token) {
+		on_token(self, r);
+		return;
+	}
+	st = waited_too_long(self, r) ? STATUS_UNAVAILABLE : load(self, r, &disabled);
 	if (st != STATUS_OK && st != STATUS_NOT_FOUND) {
 		r->verdict = AUTH_UNAVAILABLE;
 	} else if (r->op == AUTH_OP_CREDENTIAL) {

@@ -1,6 +1,7 @@
 #pragma once
 /* Who may log in: threads of their own, because account look-ups touch the disk and PBKDF2 is slow by design. Each
  * auth actor has its own reading handle of the store, and opens a writing one to make or change an account. A request comes home to the edge under `reply`. */
+#include "actors/token.h"
 #include "runtime/actor/actor.h"
 #include "runtime/status.h"
 #include "xmpp/jid.h"
@@ -12,6 +13,8 @@ enum auth_op {
 	AUTH_OP_COOKIE,     /* PLAIN against the cookie cache (sent to server.cookie) */
 	AUTH_OP_VISITOR,    /* PLAIN of a named visitor: any password, but an account's name needs the account's own */
 	AUTH_OP_ACCOUNT,    /* EXTERNAL: whether there is one */
+	AUTH_OP_TOKEN,      /* HT: whether the token that is shown is right */
+	AUTH_OP_ISSUE,      /* a token for somebody who has logged in */
 };
 
 enum auth_verdict { AUTH_OK, AUTH_REFUSED, AUTH_UNAVAILABLE /* temporary-auth-failure */ };
@@ -24,6 +27,7 @@ struct auth_request {
 	uint64_t asked_ms;    /* monotonic; what has waited too long is not looked at (sess-man/auth-wait) */
 	struct jid *user;     /* bare, counted */
 	char *password;       /* owned, wiped by the drop function */
+	struct token_work *token; /* TOKEN, ISSUE, with their answer; owned, wiped */
 	/* answer */
 	enum auth_verdict verdict;
 	struct credential credential;

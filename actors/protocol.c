@@ -51,6 +51,9 @@ void auth_request_drop(struct msg *m)
 	if (r->password)
 		OPENSSL_cleanse(r->password, strlen(r->password));
 	free(r->password);
+	if (r->token)
+		token_work_wipe(r->token);
+	free(r->token);
 	credential_wipe(&r->credential);
 }
 

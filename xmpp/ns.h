@@ -11,6 +11,7 @@
 #define NS_SASL_CB "urn:xmpp:sasl-cb:0"
 #define NS_SASL2 "urn:xmpp:sasl:2"
 #define NS_BIND2 "urn:xmpp:bind:0"
+#define NS_FAST "urn:xmpp:fast:0"
 #define NS_BIND "urn:ietf:params:xml:ns:xmpp-bind"
 #define NS_ROSTER_VERSIONS "urn:xmpp:features:rosterver"
 #define NS_SESSION "urn:ietf:params:xml:ns:xmpp-session"

@@ -223,11 +223,10 @@ static void anonymous(struct stream *s)
 	succeed(s, jid_make(span_of(local), key.domain, SPAN_NONE), CLASS_VISITOR, &nothing);
 }
 
-static void ask(struct stream *s, enum auth_op op)
+void login_ask(struct stream *s, enum auth_op op, struct jid *user, struct token_work *token)
 {
-	struct edge *e = s->edge;
 	struct login *l = s->login;
-	const struct server *server = e->server;
+	const struct server *server = s->edge->server;
 	struct auth_request *m = op == AUTH_OP_COOKIE ? MSG_NEW(cookie_request, auth_request) :
 							MSG_NEW(auth_request, auth_request);
 
@@ -236,14 +235,20 @@ static void ask(struct stream *s, enum auth_op op)
 	m->slot = s->slot;
 	m->gen = s->gen;
 	m->asked_ms = actor_now_ms();
-	m->user = jid_ref(l->sasl.user);
+	m->user = jid_ref(user);
+	m->token = token;
 	m->password = l->sasl.password;
 	l->sasl.password = NULL;
 	s->phase = STREAM_CHECKING;
 	l->check_by_ms = actor_now_ms() + (op == AUTH_OP_COOKIE ? COOKIE_ANSWER_MS : AUTH_ANSWER_MS);
 	stream_pause(s, STREAM_PAUSE_ANSWER);
 	stream_rearm(s);
-	actor_send(op == AUTH_OP_COOKIE ? server->cookie : server->auth[l->sasl.user->bare_hash % server->auths], &m);
+	actor_send(op == AUTH_OP_COOKIE ? server->cookie : server->auth[user->bare_hash % server->auths], &m);
+}
+
+static void ask(struct stream *s, enum auth_op op)
+{
+	login_ask(s, op, s->login->sasl.user, NULL);
 }
 
 static bool uses_cookie(const struct stream *s, enum client_class class)
@@ -264,11 +269,16 @@ static bool is_barred(struct stream *s)
 }
 
 /* Nobody logs in as somebody's anonymous identity or as the desk. */
-static bool is_nobodys(const struct stream *s)
+static bool is_nobodys(const struct stream *s, const struct jid *user)
 {
-	const struct jid *user = s->login->sasl.user;
-
 	return server_is_anonymous_local(jid_local(user)) || server_is_desk(s->edge->server, user);
+}
+
+bool login_keeps_tokens(const struct stream *s, const struct jid *user)
+{
+	enum client_class class = server_class(s->edge->server, user);
+
+	return class != CLASS_VISITOR && !uses_cookie(s, class) && !is_nobodys(s, user);
 }
 
 static void forget_password(struct login *l)
@@ -284,7 +294,7 @@ static void password_step(struct stream *s)
 {
 	struct login *l = s->login;
 	enum client_class class = server_class(s->edge->server, l->sasl.user);
-	bool nobodys = is_nobodys(s);
+	bool nobodys = is_nobodys(s, l->sasl.user);
 
 	if (is_barred(s))
 		return;
@@ -312,7 +322,7 @@ static bool credential_step(struct stream *s, enum sasl_step *step, struct buf *
 
 	if (is_barred(s))
 		return false;
-	if (!is_nobodys(s) && !uses_cookie(s, class)) {
+	if (!is_nobodys(s, l->sasl.user) && !uses_cookie(s, class)) {
 		ask(s, AUTH_OP_CREDENTIAL);
 		return false;
 	}
@@ -326,9 +336,18 @@ static bool credential_step(struct stream *s, enum sasl_step *step, struct buf *
 /* The certificate says who it is; that there is such an account nobody has looked at yet. */
 static void certificate_step(struct stream *s)
 {
-	s->login->doomed = is_nobodys(s);
+	s->login->doomed = is_nobodys(s, s->login->sasl.user);
 	if (!is_barred(s))
 		ask(s, AUTH_OP_ACCOUNT);
+}
+
+static void token_step(struct stream *s)
+{
+	struct login *l = s->login;
+
+	l->doomed = !login_keeps_tokens(s, l->sasl.user);
+	if (!is_barred(s))
+		login_ask(s, AUTH_OP_TOKEN, l->sasl.user, fast_work(s, l->two, false));
 }
 
 static void go_on(struct stream *s, enum sasl_step step, struct buf *out)
@@ -341,6 +360,10 @@ static void go_on(struct stream *s, enum sasl_step step, struct buf *out)
 	}
 	if (step == SASL_PASSWORD) {
 		password_step(s);
+		return;
+	}
+	if (step == SASL_TOKEN) {
+		token_step(s);
 		return;
 	}
 	if (step == SASL_CREDENTIAL && !credential_step(s, &step, out))
@@ -362,6 +385,7 @@ static void go_on(struct stream *s, enum sasl_step step, struct buf *out)
 	case SASL_PASSWORD:
 	case SASL_CREDENTIAL:
 	case SASL_CERTIFIED:
+	case SASL_TOKEN:
 		BUG("a mechanism asked twice");
 	}
 }
@@ -420,7 +444,7 @@ void login_start(struct stream *s, struct span name, struct span text)
 		login_refuse(s, SASL_FAIL_MALFORMED_REQUEST);
 		return;
 	}
-	if (!known || !(login_offered(s) & SASL_BIT(mechanism))) {
+	if (!known || !(login_taken(s) & SASL_BIT(mechanism))) {
 		login_refuse(s, why_not(s, mechanism, known));
 		return;
 	}
@@ -461,6 +485,15 @@ void login_element(struct stream *s, const struct stanza *el)
 		login_refuse(s, span_is(name, "abort") ? SASL_FAIL_ABORTED : SASL_FAIL_MALFORMED_REQUEST);
 }
 
+static enum sasl_step check_token(struct login *l, const struct auth_request *r, struct buf *out)
+{
+	bool right = r->verdict == AUTH_OK && !l->doomed;
+
+	if (right)
+		fast_given(&l->two->fast, r->token);
+	return sasl_give_token(&l->sasl, right ? r->token->answer : NULL, r->token->expired && !l->doomed, out);
+}
+
 void login_checked(struct stream *s, struct auth_request *r)
 {
 	struct login *l = s->login;
@@ -468,12 +501,18 @@ void login_checked(struct stream *s, struct auth_request *r)
 	bool two = l->two != NULL;
 
 	l->check_by_ms = 0;
+	if (r->op == AUTH_OP_ISSUE) {
+		sasl2_issued(s, r->token);
+		return;
+	}
 	l->since = r->since;
 	s->phase = STREAM_EXCHANGE;
 	if (r->verdict == AUTH_UNAVAILABLE)
 		login_refuse(s, SASL_FAIL_TEMPORARY);
 	else if (r->op == AUTH_OP_CREDENTIAL)
 		go_on(s, sasl_give_credential(&l->sasl, &r->credential, &out), &out);
+	else if (r->op == AUTH_OP_TOKEN)
+		go_on(s, check_token(l, r, &out), &out);
 	else
 		go_on(s, sasl_give_verdict(&l->sasl, r->verdict == AUTH_OK && !l->doomed), &out);
 	buf_wipe(&out);
@@ -497,8 +536,13 @@ void login_due(struct stream *s, uint64_t now_ms)
 		register_late(s);
 		return;
 	}
-	LOG_WARNING("edge", "a login check of %s got no answer in time", l->sasl.user->text);
+	LOG_WARNING("edge", "a login check of %s got no answer in time", l->user ? l->user->text : l->sasl.user->text);
 	stream_rename(s);
+	if (l->user) { /* it is a token that did not come: the login does not depend on it */
+		l->check_by_ms = 0;
+		sasl2_issued(s, NULL);
+		return;
+	}
 	login_refuse(s, SASL_FAIL_TEMPORARY);
 	stream_resume(s, STREAM_PAUSE_ANSWER);
 }

@@ -40,6 +40,9 @@ void login_free(struct login *l); /* NULL allowed; wipes secrets */
  * line and domain, whether or not SASL is loaded. */
 uint32_t login_offered(const struct stream *s);
 uint32_t login_possible(const struct stream *s);
+/* Those of HT that the line allows; and all that are taken from the client now: with <fast/> (XEP-0484) those as well. */
+uint32_t login_token_bits(const struct stream *s);
+uint32_t login_taken(const struct stream *s);
 void login_features(struct stream *s, struct builder *b);
 /* <mechanism/> for each of these. */
 void login_mechanisms(const struct stream *s, uint32_t offered, struct builder *b);
@@ -59,6 +62,10 @@ void login_element(struct stream *s, const struct stanza *el);
 void login_start(struct stream *s, struct span mechanism, struct span data);
 void login_answer(struct stream *s, struct span data);
 void login_refuse(struct stream *s, enum sasl_failure failure);
+/* Asks the auth or cookie actor about this user, while the stream waits; the answer is login_checked's. Takes token (NULL = none). */
+void login_ask(struct stream *s, enum auth_op op, struct jid *user, struct token_work *token);
+/* Whether this user may have login tokens: an account of its own, with a password of ours. */
+bool login_keeps_tokens(const struct stream *s, const struct jid *user);
 /* The answer of an auth or cookie actor. */
 void login_checked(struct stream *s, struct auth_request *r);
 void login_due(struct stream *s, uint64_t now_ms);

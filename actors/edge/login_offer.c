@@ -138,6 +138,25 @@ void login_mechanisms(const struct stream *s, uint32_t offered, struct builder *
 		}
 }
 
+uint32_t login_token_bits(const struct stream *s)
+{
+	uint8_t scratch[TLS_BINDING_MAX];
+	uint32_t bits = SASL_BIT(SASL_HT_SHA_256_NONE);
+
+	if (has_binding(s))
+		bits |= SASL_BIT(SASL_HT_SHA_256_ENDP);
+	if (has_binding(s) && conn_binding_exporter(s->conn, scratch) > 0)
+		bits |= SASL_BIT(SASL_HT_SHA_256_EXPR);
+	return bits;
+}
+
+uint32_t login_taken(const struct stream *s)
+{
+	const struct sasl2 *x = s->login->two;
+
+	return login_offered(s) | (x && x->fast.used ? fast_offered(s) : 0);
+}
+
 void login_features(struct stream *s, struct builder *b)
 {
 	uint32_t offered = login_offered(s);
@@ -157,7 +176,7 @@ void login_context(struct stream *s, struct sasl_context *c)
 {
 	struct login *l = s->login;
 
-	*c = (struct sasl_context){ .offered = login_offered(s), .domain = s->vhost->name,
+	*c = (struct sasl_context){ .offered = login_taken(s), .domain = s->vhost->name,
 				    .certified = certified(s), .tells_offer = s->edge->conf->scram_downgrade,
 				    .from = l->two ? l->from : NULL };
 	outside_random_hex(c->nonce, (sizeof(c->nonce) - 1) / 2);

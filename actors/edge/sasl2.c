@@ -1,5 +1,6 @@
 #include "actors/edge/sasl2.h"
 
+#include <openssl/crypto.h>
 #include <stdlib.h>
 
 #include "actors/edge/csi.h"
@@ -21,14 +22,18 @@ bool sasl2_offered(const struct stream *s)
 
 void sasl2_features(struct stream *s, uint32_t offered, struct builder *b)
 {
+	uint32_t tokens = fast_offered(s);
+
 	builder_open(b, "authentication", NS_SASL2);
 	login_mechanisms(s, offered, b);
-	if (bind2_offered(s) || sm_possible(s)) {
+	if (bind2_offered(s) || sm_possible(s) || tokens) {
 		builder_open(b, "inline", NULL);
 		if (bind2_offered(s))
 			bind2_feature(s, b);
 		if (sm_possible(s))
 			builder_leaf(b, "sm", NS_SM, SPAN_NONE);
+		if (tokens)
+			fast_feature(tokens, b);
 		builder_close(b);
 	}
 	builder_close(b);
@@ -48,6 +53,7 @@ void sasl2_free(struct sasl2 *x)
 	buf_wipe(&x->data);
 	bind2_fini(&x->bind);
 	stanza_unref(x->failed);
+	OPENSSL_cleanse(x->fast.token, sizeof(x->fast.token));
 	free(x->previd);
 	free(x);
 }
@@ -89,6 +95,8 @@ static struct sasl2 *read_wishes(const struct stream *s, const struct stanza *el
 	}
 	if (bind2_offered(s))
 		bind2_read(&x->bind, el);
+	fast_read(s, &x->fast, el);
+	x->fast.wanted &= *x->agent != '\0'; /* a token belongs to an installation */
 	return x;
 }
 
@@ -102,6 +110,8 @@ static void authenticate(struct stream *s, const struct stanza *el)
 	s->login->two = read_wishes(s, el);
 	if (!login_may_send_password(s))
 		login_refuse(s, SASL_FAIL_ENCRYPTION_REQUIRED);
+	else if (s->login->two->fast.used && (s->login->two->fast.malformed || !*s->login->two->agent))
+		login_refuse(s, SASL_FAIL_MALFORMED_REQUEST);
 	else
 		login_start(s, stanza_attr(el, STANZA_TOP, "mechanism"), data);
 }
@@ -151,6 +161,7 @@ static void welcome(struct stream *s, struct sasl2 *x, bool resumed)
 	if (buf_len(&x->data))
 		add_text(b, "additional-data", buf_span(&x->data));
 	builder_leaf(b, "authorization-identifier", NULL, jid_full(s->bound ? s->full : s->login->user));
+	fast_add_token(&x->fast, b);
 	if (x->failed)
 		builder_copy(b, x->failed, STANZA_TOP);
 	if (resumed)
@@ -183,15 +194,36 @@ void sasl2_resumed(struct stream *s, struct sasl2 *x)
 
 /* --- steps --- */
 
-void sasl2_succeeded(struct stream *s, const struct buf *data)
+static void settle(struct stream *s)
 {
-	metric_inc(METRIC_logins_sasl2);
-	buf_add_span(&s->login->two->data, buf_span(data));
 	s->phase = STREAM_SETTLING;
 	if (s->ops->go_home(s))
 		stream_pause(s, STREAM_PAUSE_ANSWER);
 	else
 		sasl2_go_on(s);
+}
+
+/* A login by a token has been given the next one already. */
+void sasl2_succeeded(struct stream *s, const struct buf *data)
+{
+	struct login *l = s->login;
+	struct sasl2 *x = l->two;
+
+	metric_inc(METRIC_logins_sasl2);
+	buf_add_span(&x->data, buf_span(data));
+	if (x->fast.used)
+		metric_inc(METRIC_logins_token);
+	if (x->fast.wanted && !x->fast.used && login_keeps_tokens(s, l->user))
+		login_ask(s, AUTH_OP_ISSUE, l->user, fast_work(s, x, true));
+	else
+		settle(s);
+}
+
+void sasl2_issued(struct stream *s, const struct token_work *answer)
+{
+	if (answer)
+		fast_given(&s->login->two->fast, answer);
+	settle(s);
 }
 
 static void bind(struct stream *s)

@@ -8,7 +8,9 @@ globalThis.crypto ??= webcrypto;
 const [, , port, ws] = process.argv;
 
 async function come(service, username) {
-  const one = client({ service, domain: 'localhost', username, password: 'secret' });
+  const installation = xml('user-agent', { id: webcrypto.randomUUID() });
+  const one = client({ service, domain: 'localhost', username, password: 'secret', userAgent: installation });
+  one.installation = installation;
   one.timeout = 20000; // for each step; its own 2 s are short on a busy machine
   const inbox = [];
   const waiting = [];
@@ -68,6 +70,22 @@ for (const [one, other] of [[alice, bob], [bob, alice]]) {
 const roster = await alice.iqCaller.request(xml('iq', { type: 'get' }, xml('query', 'jabber:iq:roster')));
 if (!roster.getChild('query')) throw new Error(roster.toString());
 if (alice.inbox.length || bob.inbox.length) throw new Error('something came twice');
+// A login without a password: by the token that the first one brought (XEP-0484), which another password ends.
+const token = await bob.fast.fetchToken();
+if (!token?.token || token.mechanism !== 'HT-SHA-256-NONE' || !(new Date(token.expiry) > new Date())) throw new Error('no token');
 await bob.stop();
+for (const right of [true, false]) {
+  const again = client({ service: ws, domain: 'localhost', username: 'bob', userAgent: bob.installation,
+    credentials: async (authenticate, mechanisms, fast, entity) => authenticate({ username: 'bob', password: 'no such password',
+      token: right ? token : { ...token, token: 'another' } }, 'PLAIN', bob.installation) });
+  again.timeout = 20000;
+  let refused = false;
+  again.on('error', (error) => { refused = error.condition === 'not-authorized'; });
+  const came = await again.start().then(() => true, (error) => { refused ||= error.condition === 'not-authorized'; return false; });
+  if (came !== right || refused === right) throw new Error(`token login: ${came}`);
+  again.reconnect.stop();
+  if (came) await again.stop();
+}
 await alice.stop();
 console.log('done');
+process.exit(0); // the refused one would come again

@@ -8,7 +8,7 @@ struct sasl_mechanism {
 	enum sasl_step (*credential)(struct sasl_exchange *x, const struct credential *c, struct buf *out);
 	void (*free_state)(void *state); /* wipes */
 };
-extern const struct sasl_mechanism sasl_plain, sasl_scram, sasl_external, sasl_anonymous;
+extern const struct sasl_mechanism sasl_plain, sasl_scram, sasl_external, sasl_anonymous, sasl_ht;
 
 enum sasl_step sasl_fail(struct sasl_exchange *x, enum sasl_failure failure);
 /* authcid, with or without "@domain" of this stream -> bare JID; NULL when it is none of this host. */

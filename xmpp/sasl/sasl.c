@@ -19,10 +19,14 @@ static const struct {
 	[SASL_EXTERNAL] = { .text = "EXTERNAL", .mechanism = &sasl_external },
 	[SASL_PLAIN] = { .text = "PLAIN", .mechanism = &sasl_plain },
 	[SASL_ANONYMOUS] = { .text = "ANONYMOUS", .mechanism = &sasl_anonymous },
+	[SASL_HT_SHA_256_EXPR] = { .text = "HT-SHA-256-EXPR", .mechanism = &sasl_ht },
+	[SASL_HT_SHA_256_ENDP] = { .text = "HT-SHA-256-ENDP", .mechanism = &sasl_ht },
+	[SASL_HT_SHA_256_NONE] = { .text = "HT-SHA-256-NONE", .mechanism = &sasl_ht },
 };
 
 static const char *const failures[] = {
 	[SASL_FAIL_ABORTED] = "aborted",
+	[SASL_FAIL_EXPIRED] = "credentials-expired",
 	[SASL_FAIL_ENCRYPTION_REQUIRED] = "encryption-required",
 	[SASL_FAIL_INCORRECT_ENCODING] = "incorrect-encoding",
 	[SASL_FAIL_INVALID_AUTHZID] = "invalid-authzid",
@@ -79,7 +83,7 @@ void sasl_offer_text(const struct sasl_context *c, struct buf *out)
 	size_t count = 0;
 
 	for (int i = 0; i < SASL_NAMES; i++)
-		if (c->offered & SASL_BIT(i))
+		if (c->offered & SASL_BIT(i) & ~SASL_HT_BITS)
 			texts[count++] = names[i].text;
 	join_sorted(texts, count, out);
 	if (!(c->offered & SASL_PLUS_BITS))
@@ -177,6 +181,15 @@ enum sasl_step sasl_give_verdict(struct sasl_exchange *x, bool ok)
 {
 	ASSERT((x->expecting == SASL_PASSWORD || x->expecting == SASL_CERTIFIED) && !x->over);
 	return remember(x, ok ? SASL_SUCCESS : sasl_fail(x, SASL_FAIL_NOT_AUTHORIZED));
+}
+
+enum sasl_step sasl_give_token(struct sasl_exchange *x, const uint8_t *answer, bool expired, struct buf *out)
+{
+	ASSERT(x->expecting == SASL_TOKEN && !x->over);
+	if (!answer)
+		return remember(x, sasl_fail(x, expired ? SASL_FAIL_EXPIRED : SASL_FAIL_NOT_AUTHORIZED));
+	buf_add(out, answer, SASL_PROOF);
+	return remember(x, SASL_SUCCESS);
 }
 
 void sasl_free(struct sasl_exchange *x)

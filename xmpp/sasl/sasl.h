@@ -1,6 +1,6 @@
 #pragma once
 /* The SASL exchange (RFC 6120 6, RFC 4422) as values: bytes in, step out; no thread, clock, store. One mechanism, one file
- * (plain.c, scram.c, external.c, anonymous.c) behind struct sasl_mechanism; the same table makes the feature list and the check, so a
+ * (plain.c, scram.c, external.c, anonymous.c, ht.c) behind struct sasl_mechanism; the same table makes the feature list and the check, so a
  * mechanism that is not offered cannot be used. */
 #include "xmpp/jid.h"
 #include "xmpp/sasl/credential.h"
@@ -8,11 +8,14 @@
 enum sasl_name { /* in the order of preference, which is that of the offer */
 	SASL_SCRAM_SHA_512_PLUS, SASL_SCRAM_SHA_256_PLUS, SASL_SCRAM_SHA_1_PLUS, SASL_SCRAM_SHA_512, SASL_SCRAM_SHA_256,
 	SASL_SCRAM_SHA_1, SASL_EXTERNAL, SASL_PLAIN, SASL_ANONYMOUS,
+	/* with a token in place of a password; offered apart from the others (XEP-0484), never in their list */
+	SASL_HT_SHA_256_EXPR, SASL_HT_SHA_256_ENDP, SASL_HT_SHA_256_NONE,
 	SASL_NAMES
 };
 #define SASL_BIT(name) (1u << (name))
 #define SASL_PLUS_BITS (SASL_BIT(SASL_SCRAM_SHA_512_PLUS) | SASL_BIT(SASL_SCRAM_SHA_256_PLUS) | SASL_BIT(SASL_SCRAM_SHA_1_PLUS))
 #define SASL_SCRAM_BITS (SASL_BIT(SASL_SCRAM_SHA_512) | SASL_BIT(SASL_SCRAM_SHA_256) | SASL_BIT(SASL_SCRAM_SHA_1))
+#define SASL_HT_BITS (SASL_BIT(SASL_HT_SHA_256_EXPR) | SASL_BIT(SASL_HT_SHA_256_ENDP) | SASL_BIT(SASL_HT_SHA_256_NONE))
 const char *sasl_text(enum sasl_name name);
 bool sasl_find(struct span text, enum sasl_name *out); /* by wire name, exact */
 enum credential_hash sasl_hash(enum sasl_name name); /* of a SCRAM mechanism */
@@ -30,7 +33,13 @@ struct sasl_context { /* what the exchange may know; copied at start */
 	const struct jid *from; /* no other authorization identity is taken (XEP-0388 2.3); NULL = the stream names none; borrowed */
 };
 
-/* What XEP-0474 hashes: the mechanisms of these bits and, if one of them binds, the types of binding that are available, as
+#define SASL_PROOF 32 /* bytes of what is made of a token */
+/* HMAC-SHA-256(token, who binding); who: "Initiator" or "Responder". */
+void sasl_token_proof(struct span token, const char *who, struct span binding, uint8_t out[SASL_PROOF]);
+/* The binding an HT mechanism is named after. */
+enum sasl_binding sasl_token_binding(enum sasl_name name);
+
+/* What XEP-0474 hashes: the mechanisms of these bits, but for those of HT, and, if one of them binds, the types of binding that are available, as
  * they were shown to the client. */
 void sasl_offer_text(const struct sasl_context *c, struct buf *out);
 
@@ -39,12 +48,13 @@ enum sasl_step {
 	SASL_CREDENTIAL,  /* look up exchange->user, then sasl_give_credential */
 	SASL_PASSWORD,    /* check exchange->user and ->password, then sasl_give_verdict */
 	SASL_CERTIFIED,   /* EXTERNAL: see that exchange->user exists, then sasl_give_verdict */
+	SASL_TOKEN,       /* HT: see whether exchange->proof is of a token of exchange->user, then sasl_give_token */
 	SASL_ANONYMOUS_OK,/* the caller makes up a user and calls it a success */
 	SASL_SUCCESS,     /* exchange->user is logged in; `out` goes into <success/> */
 	SASL_FAILURE,     /* exchange->failure; the exchange is over */
 };
 enum sasl_failure {
-	SASL_FAIL_ABORTED, SASL_FAIL_ENCRYPTION_REQUIRED, SASL_FAIL_INCORRECT_ENCODING, SASL_FAIL_INVALID_AUTHZID,
+	SASL_FAIL_ABORTED, SASL_FAIL_EXPIRED, SASL_FAIL_ENCRYPTION_REQUIRED, SASL_FAIL_INCORRECT_ENCODING, SASL_FAIL_INVALID_AUTHZID,
 	SASL_FAIL_INVALID_MECHANISM, SASL_FAIL_MALFORMED_REQUEST, SASL_FAIL_NOT_AUTHORIZED, SASL_FAIL_TEMPORARY,
 };
 const char *sasl_failure_text(enum sasl_failure f); /* "not-authorized" */
@@ -52,6 +62,7 @@ const char *sasl_failure_text(enum sasl_failure f); /* "not-authorized" */
 struct sasl_exchange {
 	struct jid *user;       /* bare, counted; from PASSWORD/CREDENTIAL on */
 	char *password;         /* SASL_PASSWORD only; owned by the exchange, wiped by sasl_free; may be taken (set NULL) */
+	uint8_t proof[SASL_PROOF]; /* SASL_TOKEN only */
 	enum sasl_failure failure;
 	enum sasl_name mechanism;
 	/* the rest is the mechanism's own */
@@ -67,6 +78,8 @@ enum sasl_step sasl_start(struct sasl_exchange *x, enum sasl_name name, const st
 enum sasl_step sasl_respond(struct sasl_exchange *x, struct span response, struct buf *out);
 enum sasl_step sasl_give_credential(struct sasl_exchange *x, const struct credential *c, struct buf *out);
 enum sasl_step sasl_give_verdict(struct sasl_exchange *x, bool ok);
+/* answer: the server's own proof; NULL: refused, because the token is too old or for any other reason. */
+enum sasl_step sasl_give_token(struct sasl_exchange *x, const uint8_t *answer, bool expired, struct buf *out);
 void sasl_free(struct sasl_exchange *x); /* wipes secrets; x may be reused */
 
 /* Whether a certificate with these names (as context.certified) is good for EXTERNAL at this host. */

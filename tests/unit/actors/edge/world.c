@@ -82,10 +82,33 @@ static bool is_known(const struct jid *j)
 	return span_is(jid_local(j), "alice") || span_is(jid_local(j), "robot1");
 }
 
+static void judge_token(struct world *w, struct auth_request *r)
+{
+	struct token_work *t = r->token;
+	struct span binding = { (const char *)t->binding, t->binding_n };
+	uint8_t proof[SASL_PROOF];
+
+	w->token = *t;
+	sasl_token_proof(SPAN_LIT(WORLD_TOKEN), "Initiator", binding, proof);
+	r->verdict = w->unavailable ? AUTH_UNAVAILABLE : AUTH_OK;
+	if (r->op == AUTH_OP_TOKEN && (!is_known(r->user) || memcmp(proof, t->proof, sizeof(proof)) != 0 || w->expired))
+		r->verdict = AUTH_REFUSED;
+	t->expired = w->expired;
+	sasl_token_proof(SPAN_LIT(WORLD_TOKEN), "Responder", binding, t->answer);
+	if (r->verdict == AUTH_OK && (t->wanted || w->rotates)) {
+		snprintf(t->fresh, sizeof(t->fresh), "%s", WORLD_FRESH);
+		t->expiry_s = WORLD_EXPIRY_S;
+	}
+}
+
 static void judge(struct world *w, struct auth_request *r)
 {
 	uint8_t salts[CREDENTIAL_HASHES][CREDENTIAL_SALT] = { { 1 }, { 2 } };
 
+	if (r->token) {
+		judge_token(w, r);
+		return;
+	}
 	r->verdict = w->unavailable ? AUTH_UNAVAILABLE : AUTH_OK;
 	if (r->op == AUTH_OP_CREDENTIAL && is_known(r->user))
 		credential_derive(&r->credential, SPAN_LIT("secret"), ITERATIONS, salts);

@@ -29,6 +29,9 @@ struct world {
 	unsigned held_count;
 	enum stanza_error bind_error;
 	struct auth_request *kept;
+	bool expired;       /* the token of alice is */
+	bool rotates;       /* a token that is right is followed by a new one */
+	struct token_work token; /* the last work with a token */
 	enum status account_status; /* what account requests are answered with */
 	bool holds_accounts;        /* they are kept until world_answer_account */
 	struct account_request *kept_accounts[2];
@@ -39,6 +42,9 @@ struct world {
 	size_t listeners; /* of the configuration, put aside */
 };
 
+#define WORLD_TOKEN "alice's token"   /* the one that is right */
+#define WORLD_FRESH "the next token"  /* the one that is given */
+#define WORLD_EXPIRY_S 1764079200     /* of it: 2025-11-25T14:00:00Z */
 #define WORLD_STORE "memory:edge" /* gone with the world, unless somebody else has it open */
 struct world *world_new(const char *lines, unsigned workers);
 void world_free(struct world *w);

@@ -8,7 +8,7 @@
 /* Plugins whose work is done before a session exists: at the edge, and by the shard itself. */
 static bool acts_on_sessions(enum config_plugin p)
 {
-	return p != CONFIG_PLUGIN_sasl && p != CONFIG_PLUGIN_sasl2 && p != CONFIG_PLUGIN_bind2 && p != CONFIG_PLUGIN_starttls && p != CONFIG_PLUGIN_sm && p != CONFIG_PLUGIN_zlib && p != CONFIG_PLUGIN_csi && p != CONFIG_PLUGIN_bind;
+	return p != CONFIG_PLUGIN_sasl && p != CONFIG_PLUGIN_sasl2 && p != CONFIG_PLUGIN_bind2 && p != CONFIG_PLUGIN_fast && p != CONFIG_PLUGIN_starttls && p != CONFIG_PLUGIN_sm && p != CONFIG_PLUGIN_zlib && p != CONFIG_PLUGIN_csi && p != CONFIG_PLUGIN_bind;
 }
 
 enum built { CORE, BUILT, LATER };

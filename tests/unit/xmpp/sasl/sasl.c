@@ -29,7 +29,7 @@ static void names_are_exact(void **state)
 
 static void conditions_are_those_of_rfc_6120(void **state)
 {
-	static const char *const texts[] = { "aborted", "encryption-required", "incorrect-encoding", "invalid-authzid",
+	static const char *const texts[] = { "aborted", "credentials-expired", "encryption-required", "incorrect-encoding", "invalid-authzid",
 					     "invalid-mechanism", "malformed-request", "not-authorized", "temporary-auth-failure" };
 
 	(void)state;
