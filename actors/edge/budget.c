@@ -10,6 +10,7 @@
 #define MIB (1024u * 1024u)
 #define TURNS_A_LOOK 64u
 #define SHED_EVERY_MS 1000u /* what is ended needs a while to be gone */
+#define WARN_EVERY_MS 10000u
 #define WORTH_IT 65536u     /* who holds less than that is not the trouble */
 
 uint64_t budget_bytes(const struct config *conf)
@@ -22,13 +23,13 @@ static uint64_t part(const struct edge *e, unsigned percent)
 	return e->shared->budget / 100 * percent;
 }
 
-static void warn(const char *what, int64_t held, const struct edge *e)
+/* told_ms: of all edges; whichever is faster tells it. */
+static void warn(const char *what, uint64_t *told_ms, int64_t held, const struct edge *e)
 {
-	static uint64_t told_ms; /* of all edges; whichever is faster tells it */
-	uint64_t now = actor_now_ms(), before = __atomic_load_n(&told_ms, __ATOMIC_RELAXED);
+	uint64_t now = actor_now_ms(), before = __atomic_load_n(told_ms, __ATOMIC_RELAXED);
 
-	if ((before && now - before < 10000) ||
-	    !__atomic_compare_exchange_n(&told_ms, &before, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+	if ((before && now - before < WARN_EVERY_MS) ||
+	    !__atomic_compare_exchange_n(told_ms, &before, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return;
 	LOG_WARNING("edge", "%lld MiB are held for clients, of %llu MiB allowed (sess-man/limits/memory): %s", (long long)(held / MIB),
 		    (unsigned long long)(e->shared->budget / MIB), what);
@@ -36,12 +37,13 @@ static void warn(const char *what, int64_t held, const struct edge *e)
 
 bool budget_admits(const struct edge *e)
 {
+	static uint64_t told_ms;
 	int64_t held = held_bytes();
 
 	if (held < 0 || (uint64_t)held < part(e, 80))
 		return true;
 	metric_limit(METRIC_limit_memory);
-	warn("newcomers are refused", held, e);
+	warn("newcomers are refused", &told_ms, held, e);
 	return false;
 }
 
@@ -70,6 +72,7 @@ static struct stream *largest(const struct edge *e, uint64_t *bytes)
 /* Between two looks a worker takes in what some turns can bring; nothing needs a clock of its own while nobody is there. */
 void budget_turn_end(struct edge *e)
 {
+	static uint64_t told_ms;
 	uint64_t bytes;
 	struct stream *s;
 	struct conn *conn;
@@ -85,7 +88,7 @@ void budget_turn_end(struct edge *e)
 	if (!s || bytes < WORTH_IT)
 		return;
 	metric_limit(METRIC_limit_memory);
-	warn("the sessions that hold the most are ended", held, e);
+	warn("the sessions that hold the most are ended", &told_ms, held, e);
 	conn = s->conn; /* NULL: it sleeps, or is of BOSH */
 	stream_fail(s, STREAM_ERROR_RESOURCE_CONSTRAINT, NULL);
 	if (conn)

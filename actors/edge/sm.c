@@ -10,6 +10,8 @@
 #include "runtime/outside.h"
 #include "xmpp/ns.h"
 
+/* As much is asked for at once: what is stored for a client is read in pages of a few times that, and the next one waits for it. */
+#define ASK_BYTES 16384u
 #define PAST_MAX (UINT32_C(1) << 31) /* an h that lies further back is one that was never reached */
 
 static bool is_awake(const struct stream *s)
@@ -132,7 +134,7 @@ void sm_ask_soon(struct stream *s)
 
 	if (m->asking || !m->queue.first || !is_awake(s))
 		return;
-	if (m->sent - m->asked >= (uint64_t)conf->sm_ask_count) {
+	if (m->sent - m->asked >= (uint64_t)conf->sm_ask_count || m->queued_bytes >= ASK_BYTES) {
 		ask(s);
 	} else if (!m->ask_by_ms) {
 		m->ask_by_ms = actor_now_ms() + (uint64_t)conf->sm_ask_delay;

@@ -234,6 +234,20 @@ static void the_client_is_asked_after_some_stanzas_or_some_time(void **state)
 	client_free(c);
 }
 
+static void large_stanzas_are_asked_for_at_once(void **state)
+{
+	struct client *c = managed();
+
+	(void)state;
+	world_deliver(w, filled("<message xmlns='jabber:client'><body>", "</body></message>", 10000), 0);
+	assert_lacks(client_read(c), "<r ");
+	world_deliver(w, filled("<message xmlns='jabber:client'><body>", "</body></message>", 10000), 0);
+	assert_has(client_read(c), R);
+	ack(c, "2");
+	assert_string_equal(client_read(c), "");
+	client_free(c);
+}
+
 static void a_receipt_is_told_when_the_client_acknowledged(void **state)
 {
 	struct client *c = managed();
@@ -356,6 +370,7 @@ int main(void)
 		TEST(a_client_whose_stanzas_are_not_handled_is_not_read, fast),
 		TEST(what_is_sent_again_after_a_late_answer_counts_once, quiet),
 		TEST(the_client_is_asked_after_some_stanzas_or_some_time, three),
+		TEST(large_stanzas_are_asked_for_at_once, quiet),
 		TEST(a_receipt_is_told_when_the_client_acknowledged, quiet),
 		TEST(more_than_was_sent_cannot_be_acknowledged, quiet),
 		TEST(an_h_that_is_none_ends_the_stream, setup),
