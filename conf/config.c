@@ -354,6 +354,14 @@ static bool is_cut_at_colon(const char *key)
 	return false;
 }
 
+static bool is_of_built_plugin(const char *key)
+{
+	for (size_t i = 0; i < CONFIG_PLUGIN_COUNT; i++)
+		if (plugin_setting_is_of(key, plugin_rows[i].id))
+			return true;
+	return false;
+}
+
 static void report_unknown(struct loading *l, const struct config_raw *raw)
 {
 	const char *near = nearest_key(raw->key);
@@ -373,8 +381,8 @@ static void report_unknown(struct loading *l, const struct config_raw *raw)
 		loading_problem(l, CONFIG_WARNING, raw, "unknown setting %s; did you mean %s?", raw->key, near);
 	else if (raw->key[0] == '-' && !raw->file && l->c->extension_count == 0)
 		loading_problem(l, CONFIG_WARNING, raw, "unknown option %s on the command line; it has no effect", raw->key);
-	else if (is_our_component(raw->key) && !is_plugin_setting(raw->key))
-		loading_problem(l, CONFIG_WARNING, raw, "unknown setting %s; it is kept for extensions", raw->key);
+	else if (is_plugin_setting(raw->key) ? is_of_built_plugin(raw->key) : is_our_component(raw->key))
+		loading_problem(l, CONFIG_WARNING, raw, "unknown setting %s; it has no effect, though extensions can read it", raw->key);
 	/* others belong to extensions: kept, shown in the dump, not remarked on */
 }
 

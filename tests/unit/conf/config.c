@@ -75,6 +75,9 @@ static void many_mistakes_are_all_reported_with_their_lines(void **state)
 	       "--cluster-mode=true\n"
 	       "my-component/its/key=kept\n"
 	       "c2s/no-such-setting-here=1\n"
+	       "sess-man/plugins-conf/presence-subscription/auto-authorize=true\n"
+	       "sess-man/plugins-conf/message-carbons/foo=1\n"
+	       "sess-man/plugins-conf/my-plugin/foo=1\n"
 	       "sess-man/plugins[s]=jabber:iq:roster,nonsense,pep\n"
 	       "bosh/connections/5280/socket=quic\n"
 	       "--user-db=mysql\n"
@@ -93,18 +96,20 @@ static void many_mistakes_are_all_reported_with_their_lines(void **state)
 	       "9 warning: 'capacity' is no setting: a key needs at least component_name/key_name",
 	       "10 error: 'maybe' is neither true nor false; bosh/pages takes true or false",
 	       "11 warning: --cluster-mode is accepted and has no effect: Clustering.",
-	       "13 warning: unknown setting c2s/no-such-setting-here; it is kept for extensions",
-	       "14 warning: no implementation found for plugin 'nonsense'; it is skipped",
-	       "14 warning: plugin 'pep' is accepted, but not built yet",
-	       "14 warning: nobody can log in without the plugins urn:ietf:params:xml:ns:xmpp-sasl",
-	       "15 error: socket 'quic' is not known; take plain, ssl or tls",
-	       "16 error: --user-db=mysql is not built; take sqlite",
-	       "17 error: 'fast' is no PORT:RATE",
-	       "18 error: '70000' is no port number (1 to 65535)",
-	       "19 error: 'somewhere' is no address",
-	       "21 warning: \\u is not followed by four hexadecimal digits",
-	       "21 warning: amp/store-limit was set on line 20 already; this one counts",
-	       "21 error: 'u00zz' is no number");
+	       "13 warning: unknown setting c2s/no-such-setting-here; it has no effect, though extensions can read it",
+	       "14 warning: sess-man/plugins-conf/presence-subscription/auto-authorize is accepted and has no effect: Who is asked",
+	       "15 warning: unknown setting sess-man/plugins-conf/message-carbons/foo; it has no effect",
+	       "17 warning: no implementation found for plugin 'nonsense'; it is skipped",
+	       "17 warning: plugin 'pep' is accepted, but not built yet",
+	       "17 warning: nobody can log in without the plugins urn:ietf:params:xml:ns:xmpp-sasl",
+	       "18 error: socket 'quic' is not known; take plain, ssl or tls",
+	       "19 error: --user-db=mysql is not built; take sqlite",
+	       "20 error: 'fast' is no PORT:RATE",
+	       "21 error: '70000' is no port number (1 to 65535)",
+	       "22 error: 'somewhere' is no address",
+	       "24 warning: \\u is not followed by four hexadecimal digits",
+	       "24 warning: amp/store-limit was set on line 23 already; this one counts",
+	       "24 error: 'u00zz' is no number");
 	assert_true(config_has_fatal(&l.problems));
 	assert_int_equal(l.c->bosh_max_inactivity, 30);
 	assert_string_equal(config_raw_value(l.c, "my-component/its/key"), "kept");
