@@ -3,6 +3,7 @@
  * features (XEP-0115) is answered here. Of an account others hear only what its contacts may know (XEP-0030 8). */
 #include <stdio.h>
 
+#include "actors/admin/commands.h"
 #include "actors/session/caps.h"
 #include "actors/session/contacts.h"
 #include "actors/session/pipeline.h"
@@ -10,7 +11,6 @@
 #include "xmpp/ns.h"
 
 /* The address of its commands (commands.c), which admins are shown. */
-#define SESSION_MANAGER "sess-man"
 
 static struct span node_of(const struct stanza *s)
 {
@@ -162,22 +162,30 @@ static void add_components(const struct passage *p, struct builder *b)
 	}
 }
 
-static bool is_admin(const struct passage *p)
+static bool may_run_any(const struct passage *p, enum command_part part)
 {
-	for (size_t i = 0; i < p->server->conf->admins.count; i++)
-		if (span_is(jid_bare(p->packet.from), p->server->conf->admins.items[i]))
+	for (unsigned i = 0; i < COMMAND_COUNT; i++)
+		if (commands[i].part == part &&
+		    command_reach(p->server, &commands[i], p->packet.from, jid_domain(p->packet.to)) != COMMAND_NOWHERE)
 			return true;
 	return false;
 }
 
-static void add_session_manager(const struct passage *p, struct builder *b)
+/* Where commands are sent, for whom there are some. */
+static void add_managers(const struct passage *p, struct builder *b)
 {
-	bool shown = is_admin(p) && p->server->conf->plugins[CONFIG_PLUGIN_commands];
-	struct jid *jid = shown ? jid_make(SPAN_LIT(SESSION_MANAGER), jid_domain(p->packet.to), SPAN_NONE) : NULL;
+	static const char *const titles[COMMAND_PARTS] = { "Session manager", "Domain manager" };
 
-	if (jid)
-		add_item(b, jid, "Session manager");
-	jid_unref(jid);
+	for (unsigned part = 0; part < COMMAND_PARTS && p->server->conf->plugins[CONFIG_PLUGIN_commands]; part++) {
+		struct jid *jid;
+
+		if (!may_run_any(p, (enum command_part)part))
+			continue;
+		jid = jid_make(span_of(command_part_name((enum command_part)part)), jid_domain(p->packet.to), SPAN_NONE);
+		if (jid)
+			add_item(b, jid, titles[part]);
+		jid_unref(jid);
+	}
 }
 
 static void add_clients(const struct passage *p, struct builder *b)
@@ -205,7 +213,7 @@ static enum xep_verdict answer_items(struct passage *p)
 	if (p->target == TARGET_SERVER) {
 		add_desk(p, b);
 		add_components(p, b);
-		add_session_manager(p, b);
+		add_managers(p, b);
 	} else {
 		add_clients(p, b); /* the desk has none */
 	}

@@ -311,14 +311,22 @@ static void the_hash_says_which_plugins_are_loaded(void **state)
 
 static void the_session_manager_has_an_address_that_admins_are_shown(void **state)
 {
-	struct world *w = world_new("--admins=alice@localhost\n");
+	struct world *w = world_new("--admins=alice@localhost\nsess-man/admins[s]=sally@localhost\n");
 	unsigned a = client_online(w, "alice@localhost", "a"), r = client_online(w, "romeo@localhost", "r");
+	unsigned s = client_online(w, "sally@localhost", "s");
+	const char *text;
 
 	(void)state;
 	client_send(w, a, "<iq type='get' id='1' to='localhost'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>");
-	assert_has(client_log(w, a), "<item jid='sess-man@localhost' name='Session manager'/>");
+	text = client_log(w, a);
+	assert_has(text, "<item jid='sess-man@localhost' name='Session manager'/>");
+	assert_has(text, "<item jid='vhost-man@localhost' name='Domain manager'/>");
+	client_send(w, s, "<iq type='get' id='1' to='localhost'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>");
+	text = client_log(w, s);
+	assert_has(text, "sess-man@localhost");
+	assert_lacks(text, "vhost-man");
 	client_send(w, r, "<iq type='get' id='1' to='localhost'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>");
-	assert_lacks(client_log(w, r), "sess-man");
+	assert_lacks(client_log(w, r), "-man");
 	client_send(w, a, "<iq type='get' id='2' to='sess-man@localhost'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>");
 	assert_has(client_log(w, a), "<identity category='automation' type='command-list' name='sess-man'/>");
 	world_free(w);
