@@ -138,13 +138,14 @@ static void restore(struct desk *self, struct jid *visitor, const struct memory 
 	c->seat = agent_jid(self, m->seat, CLASS_SEAT);
 	c->robot = agent_jid(self, m->robot, CLASS_ROBOT);
 	c->talked = true;
-	expect_visitor(self, c);
+	if (!known || c->visitor_phase != VISITOR_PHASE_HERE) { /* a seat's word may have been the one that was quicker */
+		(void)conversation_came(c);
+		expect_visitor(self, c);
+	}
 	if (c->seat && strcmp(m->state, "owned") == 0) {
 		self->restored += c->restored_until_ms == 0;
 		c->restored_until_ms = actor_now_ms() + (uint64_t)self->server->conf->desk_hold * 1000;
 	}
-	if (known)
-		conversation_came(c);
 	c->reason = REASON_SEAT_RETURNED;
 	owner_seek(self, c);
 	desk_schedule(self, c);

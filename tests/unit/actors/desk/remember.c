@@ -180,6 +180,27 @@ static void a_visitor_quicker_than_the_store_leaves_no_row(void **state)
 	}
 }
 
+/* The desk knew the visitor by a seat's word alone when the store answered: nobody has seen him since the start, so he is expected, and
+ * when he does not come all ends. */
+static void a_word_quicker_than_the_store_brings_no_visitor(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		world_end();
+		world_begin(NULL, 1, store_now);
+		talk();
+		world_end();
+		world.lazy = true;
+		world_begin(NULL, seed, store_now);
+		to_visitor("bob@a.test/pc", "v1@a.test", "<message xmlns='jabber:client' type='chat' id='x'><body>b</body></message>");
+		world.lazy = false;
+		run(0);
+		run(7200000);
+		assert_int_equal(metric_read(METRIC_desk_conversations), 0);
+		assert_int_equal(remembered("a.test"), 0);
+	}
+}
+
 static void a_damaged_row_is_left_out(void **state)
 {
 	(void)state;
@@ -207,6 +228,7 @@ int main(void)
 		T(an_ended_conversation_is_forgotten),
 		T(a_visitor_quicker_than_the_store_keeps_its_seat),
 		T(a_visitor_quicker_than_the_store_leaves_no_row),
+		T(a_word_quicker_than_the_store_brings_no_visitor),
 		T(a_damaged_row_is_left_out),
 	};
 
