@@ -280,6 +280,8 @@ static void drain(const struct server *server, const sigset_t *signals)
 		if (number == SIGTERM || number == SIGINT)
 			break; /* asked twice: now */
 	}
+	(void)engine_drain(2000);
+	topology_settle(server);
 	if (!engine_drain(2000))
 		LOG_WARNING("main", "some actors still had messages waiting at the end");
 }

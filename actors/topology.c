@@ -176,6 +176,15 @@ void topology_shutdown(const struct server *s)
 	}
 }
 
+void topology_settle(const struct server *s)
+{
+	for (unsigned i = 0; s->desk_on && i < s->desks; i++) {
+		struct desk_settle *m = MSG_NEW(desk_settle, desk_settle);
+
+		actor_send(s->desk[i], &m);
+	}
+}
+
 bool topology_reload(const struct server *s)
 {
 	bool fenced = s->conf->sandbox != CONFIG_SANDBOX_OFF;

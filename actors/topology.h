@@ -8,6 +8,8 @@
 char *topology_raise(const struct config *conf, const struct extensions *extensions, struct server *out);
 /* Tells the edges to close every stream with system-shutdown and the listeners to stop. */
 void topology_shutdown(const struct server *s);
+/* When the clients are gone: what waits in memory for a deadline is stored. */
+void topology_settle(const struct server *s);
 /* Certificates and whatever else can change while running. False: nothing was taken over, and the log says why. */
 bool topology_reload(const struct server *s);
 /* After engine_stop: frees what no actor owns. */

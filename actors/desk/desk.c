@@ -266,6 +266,17 @@ static void on_desk_domain(struct desk *self, struct desk_domain *m)
 	left_load(self, jid_domain(m->domain));
 }
 
+static void save_words(void *ctx, struct span key UNUSED, void *value)
+{
+	left_save(ctx, value);
+}
+
+/* No deadline comes any more: neither that of a save that waits for others, nor that of one that failed. */
+static void on_desk_settle(struct desk *self, struct desk_settle *m UNUSED)
+{
+	map_each(self->conversations, save_words, self);
+}
+
 static void on_desk_handled(struct desk *self, struct desk_handled *m)
 {
 	traffic_arrived(self, m);

@@ -44,6 +44,9 @@ struct desk_domain { /* served for the first time in this run: what is kept of i
 	struct jid *domain; /* counted */
 };
 
+struct desk_settle {
+	struct msg m;
+};
 void desk_domain_drop(struct msg *m);
 void desk_visitor_drop(struct msg *m);
 void desk_handled_drop(struct msg *m);
@@ -58,6 +61,7 @@ void pool_presence_drop(struct msg *m);
 	M(DESK_UNDELIVERED, desk_undelivered, packet_msg, packet_msg_drop, \
 	  "A visitor's message could not be given to the owner it was sent to.") \
 	M(DESK_DOMAIN, desk_domain, desk_domain, desk_domain_drop, "A domain was added while the server runs.") \
+	M(DESK_SETTLE, desk_settle, desk_settle, NULL, "The server stops: what is in memory alone goes to the store now.") \
 	M(DESK_HANDLED, desk_handled, desk_handled, desk_handled_drop, \
 	  "A client of the owner has acknowledged a visitor's message.")
 #define POOL_OUTER_ROWS(M) \

@@ -141,6 +141,7 @@ static void restore(struct desk *self, struct jid *visitor, const struct memory 
 	if (!known || c->visitor_phase != VISITOR_PHASE_HERE) { /* a seat's word may have been the one that was quicker */
 		(void)conversation_came(c);
 		expect_visitor(self, c);
+		desk_place(self, c); /* no more one of those who left */
 	}
 	if (c->seat && strcmp(m->state, "owned") == 0) {
 		self->restored += c->restored_until_ms == 0;

@@ -134,7 +134,7 @@ void sm_ask_soon(struct stream *s)
 
 	if (m->asking || !m->queue.first || !is_awake(s))
 		return;
-	if (m->sent - m->asked >= (uint64_t)conf->sm_ask_count || m->queued_bytes >= ASK_BYTES) {
+	if (m->sent - m->asked >= (uint64_t)conf->sm_ask_count || (m->sent != m->asked && m->queued_bytes >= ASK_BYTES)) {
 		ask(s);
 	} else if (!m->ask_by_ms) {
 		m->ask_by_ms = actor_now_ms() + (uint64_t)conf->sm_ask_delay;

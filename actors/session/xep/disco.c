@@ -10,8 +10,6 @@
 #include "actors/session/privacy.h"
 #include "xmpp/ns.h"
 
-/* The address of its commands (commands.c), which admins are shown. */
-
 static struct span node_of(const struct stanza *s)
 {
 	return stanza_attr(s, stanza_first(s, STANZA_TOP), "node");

@@ -62,6 +62,24 @@ static void the_first_seat_gets_them_in_order_and_the_rows_go(void **state)
 	assert_int_equal(rows(store_now, "a.test"), 0);
 }
 
+/* Given to an owner, not acknowledged by her client, and not yet due for the store. */
+static void what_is_in_memory_alone_is_stored_when_the_server_stops(void **state)
+{
+	struct jid *v1 = jid_parse(SPAN_LIT("v1@a.test"));
+	struct desk_settle *m = MSG_NEW(desk_settle, desk_settle);
+
+	(void)state;
+	comes("alice@a.test/pc");
+	visitor("v1@a.test/tab", VISITOR_ONLINE, CLOSE_ERROR);
+	says("v1@a.test/tab", "alice@a.test", "1");
+	assert_true(got("alice@a.test", "1"));
+	assert_int_equal(rows(store_now, "a.test"), 0);
+	actor_send(server_desk(&world.server, v1), &m);
+	run(0);
+	assert_int_equal(rows(store_now, "a.test"), 1);
+	jid_unref(v1);
+}
+
 static void they_survive_a_restart(void **state)
 {
 	(void)state;
@@ -468,6 +486,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_message_with_nobody_there_is_kept_and_told_once),
 		T(the_first_seat_gets_them_in_order_and_the_rows_go),
+		T(what_is_in_memory_alone_is_stored_when_the_server_stops),
 		T(they_survive_a_restart),
 		T(a_word_with_two_rows_is_given_once),
 		T(a_word_its_owner_has_not_acknowledged_is_on_disk_before_the_visitor_hears),
