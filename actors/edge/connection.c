@@ -22,11 +22,13 @@ static void refuse(int fd, const struct address *peer)
 		close(fd);
 }
 
-static bool admit(struct edge *e, const struct address *peer)
+/* An HTTP connection may be that of a BOSH session which is here already and wants what is kept for it: new sessions and WebSockets
+ * are refused where they begin. */
+static bool admit(struct edge *e, const struct address *peer, bool is_tcp)
 {
 	struct throttle *t = e->shared->throttle;
 
-	if (e->stopping || !budget_admits(e))
+	if (e->stopping || (is_tcp && !budget_admits(e)))
 		return false;
 	if (!throttle_connection(t, peer, actor_now_ms())) {
 		metric_limit(METRIC_limit_connection_rate);
@@ -63,7 +65,7 @@ bool edge_accept(struct edge *e, const struct config_listener *listener, int fd,
 	bool is_tcp = listener->component == CONFIG_COMPONENT_c2s;
 	struct edge_connection *c;
 
-	if (!admit(e, peer)) {
+	if (!admit(e, peer, is_tcp)) {
 		refuse(fd, peer);
 		return false;
 	}

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "actors/edge/budget.h"
 #include "actors/edge/login.h"
 #include "actors/edge/negotiation.h"
 #include "actors/edge/sm.h"
@@ -407,7 +408,7 @@ bool websocket_stream_upgrade(struct http_conn *h, struct exchange *x, const str
 		exchange_answer_last(x, 400, NULL, SPAN_NONE, SPAN_NONE);
 		return false;
 	}
-	if (!connection_expects_login(&h->c)) { /* an earlier request on it had made it one of those that do not count */
+	if (!budget_admits(h->c.edge) || !connection_expects_login(&h->c)) { /* an earlier request on it had made it one of those that do not count */
 		exchange_answer_last(x, 503, NULL, SPAN_NONE, SPAN_NONE);
 		return false;
 	}
