@@ -71,7 +71,7 @@ struct bosh_wishes {
 	bool acks;
 	struct span content, newkey;
 };
-/* NULL when the client's address has too many. */
+/* NULL when the client's address has too many, or too much memory is held (budget.h). */
 struct bosh_session *bosh_session_new(struct edge *e, struct exchange *x, const struct bosh_wishes *wishes,
 				      uint64_t rid);
 struct bosh_session *bosh_session_find(struct edge *e, struct span sid);

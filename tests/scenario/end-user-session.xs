@@ -27,6 +27,7 @@ v< <iq type='set'><query xmlns='jabber:iq:roster'><item jid='bob@localhost'/></q
 connect back $transport alice@localhost secret
 back> <presence/>
 back< <presence from='{back}'/>
+logged desk: {back} is here
 kill bob
 root> <iq type='set' id='2' to='sess-man@localhost'><command xmlns='http://jabber.org/protocol/commands' node='http://jabber.org/protocol/admin#end-user-session'>
  <x xmlns='jabber:x:data' type='submit'><field var='accountjids'><value>bob@localhost</value></field></x></command></iq>

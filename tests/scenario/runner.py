@@ -21,7 +21,7 @@
     close NAME · kill NAME         end the stream properly · cut the line
     command WORD…                  the program's command (account delete JID), on the server's files; it succeeds
     await METRIC VALUE             the server's counter has reached this value (what TCP cannot acknowledge is known so)
-    logged TEXT                    the server's log has a line with this; ~ stands for anything
+    logged TEXT                    the server's log has a line with this; {x} as in stanzas, ~ stands for anything
     restart [kill]                 stop (or kill -9) the server and start it again
 A line that begins with white space continues the one before. In XML, {NAME} is the client's full JID, {NAME.bare} its bare
 one, {NAME.local} its localpart; in expected XML {?x} stands for any value and remembers it as {x}; text "~abc" means: contains abc.
@@ -235,7 +235,7 @@ class Play:
             time.sleep(0.01)  # the listener takes so many connections a second
 
     def do_logged(self, *words):
-        pattern = ".*".join(re.escape(part) for part in " ".join(words).split("~"))
+        pattern = ".*".join(re.escape(part) for part in self.names.fill(" ".join(words)).split("~"))
         deadline = time.monotonic() + TIMEOUT
         while not re.search(pattern, self.server.log()):
             if time.monotonic() > deadline:
